@@ -1,0 +1,85 @@
+"""Lesson 3 · Positional encoding: attention sees a bag of tokens; waves say where each stands."""
+
+import torch
+from torch import nn
+
+from .arguments import check_dropout, check_even, check_length
+
+
+def sinusoidal_encoding(length, d_model):
+    """A vector for every position, made of waves from short to very long.
+
+    PE(pos, 2i) = sin(pos / 10000^(2i / d_model))
+    PE(pos, 2i+1) = cos(pos / 10000^(2i / d_model))     (section 3.5)
+
+    Args:
+        length: number of positions, counted from 0.
+        d_model: features; an odd number ends with a sine.
+    Returns:
+        (length, d_model), sines in the even columns, cosines in the odd ones.
+    """
+    ### BEGIN SOLUTION
+    position = torch.arange(length, dtype=torch.float64)[:, None]  # (length, 1)
+    two_i = torch.arange(0, d_model, 2, dtype=torch.float64)  # 0, 2, 4, …: already 2i
+    angle = position / 10000 ** (two_i / d_model)  # (length, pairs)
+    encoding = torch.empty(length, d_model)
+    encoding[:, 0::2] = angle.sin()
+    encoding[:, 1::2] = angle.cos()[:, : d_model // 2]  # an odd d_model has one cosine fewer
+    return encoding
+    ### END SOLUTION
+
+
+def shift_matrix(offset, d_model):
+    """The matrix that moves every position's encoding on by `offset`, whatever the position.
+
+    PE(pos + offset) = M PE(pos). Each pair (sine, cosine) is a clock hand, and M turns hand i by
+    the angle offset / 10000^(2i / d_model)                       (section 3.5)
+
+    Args:
+        offset: any integer, negative too.
+        d_model: an even number.
+    Returns:
+        (d_model, d_model)
+    """
+    check_even("d_model", d_model)
+    ### BEGIN SOLUTION
+    two_i = torch.arange(0, d_model, 2, dtype=torch.float64)
+    angle = offset / 10000 ** (two_i / d_model)  # (pairs,)
+    matrix = torch.zeros(d_model, d_model)
+    matrix[0::2, 0::2] = torch.diag(angle.cos())  # sin(a + b) = sin a · cos b + cos a · sin b
+    matrix[0::2, 1::2] = torch.diag(angle.sin())
+    matrix[1::2, 0::2] = torch.diag(-angle.sin())  # cos(a + b) = cos a · cos b - sin a · sin b
+    matrix[1::2, 1::2] = torch.diag(angle.cos())
+    return matrix
+    ### END SOLUTION
+
+
+class PositionalEncoding(nn.Module):
+    """Add to every token the vector of the place where it stands (sections 3.5 and 5.4).
+
+    Args:
+        d_model: features of a token.
+        max_length: positions to prepare; a longer sequence is a ValueError.
+        dropout: probability of dropping a feature of the sum in training.
+
+    The encoding is a buffer: it moves with the model from device to device, and is never trained.
+    """
+
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.max_length = max_length
+        ### BEGIN SOLUTION
+        self.dropout = nn.Dropout(dropout)
+        # Not persistent: it can be made again at any time, so it has no place in a checkpoint.
+        self.register_buffer("encoding", sinusoidal_encoding(max_length, d_model), persistent=False)
+        ### END SOLUTION
+
+    def forward(self, x):
+        """(batch, length, d_model) → dropout(x + encoding), the same shape."""
+        check_length(x.shape[-2], self.max_length)
+        ### BEGIN SOLUTION
+        length = x.shape[-2]
+        encoding = self.encoding[:length].to(x.dtype)  # (length, d_model)
+        return self.dropout(x + encoding)  # (batch, length, d_model)
+        ### END SOLUTION
