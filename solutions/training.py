@@ -166,7 +166,6 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
         total[:, 0] = 0.0
         first_row = torch.arange(0, batch * beam, beam, device=source.device)  # of each source
         for _ in range(max_length):
-            ### BEGIN SOLUTION
             hidden = model.decode(tokens, memory, source)[:, -1]  # (batch·beam, d_model)
             logits = model.output(hidden)  # (batch·beam, vocab)
             vocab = logits.shape[-1]
@@ -174,15 +173,14 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
             # A finished hypothesis has one continuation: padding, at no cost.
             log_p = log_p.masked_fill(finished[:, None], float("-inf"))
             log_p[:, model.pad] = log_p[:, model.pad].masked_fill(finished, 0.0)
+            ### BEGIN SOLUTION
             total = total.reshape(-1, 1) + log_p  # (batch·beam, vocab)
             length = length + ~finished  # (batch·beam,)
             score = total / ((5 + length[:, None]) / 6) ** alpha
             best = score.reshape(batch, beam * vocab).topk(beam).indices  # (batch, beam)
             total = total.reshape(batch, beam * vocab).gather(1, best)  # (batch, beam)
-            parent = (
-                first_row[:, None] + best // vocab
-            ).flatten()  # the row that each one continues
-            token = (best % vocab).flatten()
+            parent = (first_row[:, None] + best // vocab).flatten()  # the rows they continue
+            token = (best % vocab).flatten()  # (batch·beam,)
             tokens = torch.cat([tokens[parent], token[:, None]], dim=1)
             length, finished = length[parent], finished[parent] | (token == end)
             ### END SOLUTION

@@ -1,0 +1,26 @@
+"""What all tests share."""
+
+import pytest
+import torch
+
+
+def pytest_collection_modifyitems(items):
+    """Tests marked gpu need a CUDA device; without one they are skipped, and say so."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if "gpu" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers_every_run():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def float64():
+    """New modules and tensors are float64, so that 1e-10 can be asked for."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
