@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from .arguments import check_dropout
+from .dropout import Dropout
 from .multi_head import MultiHeadAttention
 
 
@@ -60,7 +61,7 @@ class FeedForward(nn.Module):
         ### BEGIN SOLUTION
         self.linear1 = nn.Linear(d_model, d_ff)
         self.linear2 = nn.Linear(d_ff, d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         ### END SOLUTION
 
     def forward(self, x):
@@ -95,7 +96,7 @@ class EncoderBlock(nn.Module):
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
         self.norm1 = LayerNorm(d_model)
         self.norm2 = LayerNorm(d_model)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         ### END SOLUTION
 
     def forward(self, x, mask=None):

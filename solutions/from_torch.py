@@ -48,7 +48,7 @@ def copy_stack(theirs, ours, copy_block):
     if (theirs.norm is None) != (ours.norm is None):
         raise ValueError(
             "one of the two stacks has a final LayerNorm and the other has none: nn.Transformer "
-            "always has one, ours only with norm_first=True, as post-norm blocks end with one already"
+            "always has one, ours only with norm_first=True, as a post-norm block ends with one"
         )
     if ours.norm is not None:
         copy_parameters(theirs.norm, ours.norm)

@@ -153,6 +153,8 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
     """
     if beam < 1:
         raise ValueError(f"beam={beam} must be at least 1")
+    if alpha < 0:
+        raise ValueError(f"alpha={alpha} must not be negative")
     with evaluating(model):
         batch = len(source)
         memory = model.encode(source)  # (batch, source, d_model), read once
@@ -177,14 +179,17 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
             total = total.reshape(-1, 1) + log_p  # (batch·beam, vocab)
             length = length + ~finished  # (batch·beam,)
             score = total / ((5 + length[:, None]) / 6) ** alpha
-            best = score.reshape(batch, beam * vocab).topk(beam).indices  # (batch, beam)
+            score, best = score.reshape(batch, beam * vocab).topk(beam)  # (batch, beam) each
             total = total.reshape(batch, beam * vocab).gather(1, best)  # (batch, beam)
             parent = (first_row[:, None] + best // vocab).flatten()  # the rows they continue
             token = (best % vocab).flatten()  # (batch·beam,)
             tokens = torch.cat([tokens[parent], token[:, None]], dim=1)
             length, finished = length[parent], finished[parent] | (token == end)
             ### END SOLUTION
-            if finished.all():
+            # log p is never above 0, so whatever is still written, no score will exceed this hope.
+            unfinished = total.masked_fill(finished.reshape(batch, beam), float("-inf"))
+            hope = unfinished.amax(dim=1) / ((5 + max_length) / 6) ** alpha  # (batch,)
+            if (finished[first_row] & (score[:, 0] >= hope)).all():
                 break
-        # topk sorts by score, so the first of each source's rows is its best.
+        # topk sorts, so the first of each source's rows is its best.
         return tokens[first_row, 1:]

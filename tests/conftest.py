@@ -12,6 +12,12 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="no CUDA device on this machine"))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """The tests' tensors are tiny: a second thread would mostly wait for the first."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _same_numbers_every_run():
     torch.manual_seed(0)
