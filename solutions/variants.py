@@ -147,8 +147,7 @@ def tiled_attention(query, key, value, mask=None, tile=64):
     mask = torch.ones((), dtype=torch.bool, device=query.device) if mask is None else mask
     mask = mask.expand(scores_shape)  # a view: nothing is written down
     query = query / math.sqrt(query.shape[-1])
-    lowest = torch.finfo(query.dtype).min
-    highest = query.new_full((*query.shape[:-1], 1), lowest)  # (..., query, 1)
+    highest = query.new_full((*query.shape[:-1], 1), float("-inf"))  # (..., query, 1)
     total = torch.zeros_like(highest)  # (..., query, 1)
     output = query.new_zeros(*query.shape[:-1], value.shape[-1])  # (..., query, d_v)
     for start in range(0, key.shape[-2], tile):
@@ -156,7 +155,7 @@ def tiled_attention(query, key, value, mask=None, tile=64):
         ### BEGIN SOLUTION
         allowed = mask[..., here]  # (..., query, tile)
         scores = query @ key[..., here, :].transpose(-2, -1)  # (..., query, tile)
-        scores = scores.masked_fill(~allowed, lowest)
+        scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
         new_highest = torch.maximum(highest, scores.amax(-1, keepdim=True)).detach()
         shrink = torch.exp(highest - new_highest)
         exponentials = torch.exp(scores - new_highest).masked_fill(~allowed, 0.0)
@@ -382,3 +381,7 @@ class MixtureOfExperts(nn.Module):
         share = visits.to(probabilities.dtype).mean(dim=0)  # (experts,), adds up to 1
         self.balance_loss = len(self.experts) * (share * probabilities.mean(dim=0)).sum()
         return output.reshape(x.shape)
+
+    def __getstate__(self):
+        """What is copied or saved: all but the last call's loss, which has a graph behind it."""
+        return self.__dict__ | {"balance_loss": None}

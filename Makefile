@@ -1,0 +1,41 @@
+# The course's commands. `make` alone lists them.
+# make setup PYTHON=/path/to/python3.12         takes another Python than the one that is found
+# make lab LAB_OPTIONS="--no-browser --port=8890" hands options to JupyterLab
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test format train bench
+
+help:  ## list these targets
+	@echo "Usage: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## /  \1:/p' Makefile | while IFS=: read -r name what; do \
+		printf '  %-8s %s\n' $$name "$$what"; done
+
+setup: $(READY)  ## set up everything in .venv, the autograder command too
+
+# Set up again when what is asked for has changed; otherwise there is nothing to do.
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+
+lab: setup  ## open JupyterLab on notebooks/
+	@sh scripts/lab.sh $(BIN) $(LAB_OPTIONS)
+
+test: setup  ## check style and run all tests
+	@echo "Checking style ..."
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "Running the tests ..."
+	@$(BIN)/python -m pytest
+
+format: setup  ## put the code into its standard form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+train: setup  ## teach the Transformer to translate numbers (about a minute)
+	@$(BIN)/python -m translation
+
+bench: setup  ## measure speed against torch.nn.Transformer and a textbook implementation
+	@$(BIN)/python -m benchmarks

@@ -1,0 +1,8 @@
+#!/bin/sh
+# Open JupyterLab in the folder notebooks/: sh scripts/lab.sh .venv/bin [options of jupyter lab]
+bin=$1
+shift
+# Jupyter refuses to run as root, which is what people are in a container, unless told twice.
+[ "$(id -u)" -ne 0 ] || set -- --allow-root "$@"
+echo "Opening JupyterLab on notebooks/; Ctrl-C twice ends it ..."
+PATH="$PWD/$bin:$PATH" exec "$bin/jupyter" lab --LabApp.default_url=/lab/tree/notebooks "$@"

@@ -1,0 +1,37 @@
+"""What `autograder doctor` says of this machine, and of one where something is missing."""
+
+import subprocess
+import sys
+
+from autograder import doctor
+from autograder.command_line import main
+
+
+def test_this_machine_has_everything(capsys):
+    assert main(["doctor"]) == 0
+    report = capsys.readouterr().out
+    for name in ("Python", *doctor.NEEDED, "GPU"):
+        assert name in report
+    assert "Everything that is needed is here." in report
+
+
+def test_what_is_missing_is_said_with_what_to_do(capsys, monkeypatch):
+    monkeypatch.setattr(doctor, "NEEDED", ("torch", "no-such-package"))
+    assert main(["doctor"]) == 1
+    report = capsys.readouterr().out
+    assert "MISSING  no-such-package" in report
+    assert "make setup" in report
+
+
+def test_a_python_newer_than_tested_is_noted_and_not_missing(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
+    assert "3.10 to 3.13" in str(doctor.python())
+    assert not doctor.python().needed
+
+
+def test_without_a_command_the_usage_is_shown():
+    run = subprocess.run(
+        [sys.executable, "-m", "autograder.command_line"], capture_output=True, text=True
+    )
+    assert run.returncode == 2
+    assert "usage: autograder" in run.stderr

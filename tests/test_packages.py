@@ -1,0 +1,81 @@
+"""pyproject.toml, environment.yml and constraints.txt ask for the same packages."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+CONDA_NAMES = {"pytorch": "torch"}
+NOT_FROM_PIP = {"python", "pip"}
+
+
+def from_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
+    requirements = [Requirement(line) for line in lines]
+    return {r.name: r.specifier for r in requirements if r.marker is None}
+
+
+def from_environment():
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    requirements = [Requirement(entry) for entry in entries if isinstance(entry, str)]
+    return {CONDA_NAMES.get(r.name, r.name): r.specifier for r in requirements}
+
+
+def from_constraints():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+
+
+def test_conda_and_pip_install_the_same_in_the_same_ranges():
+    conda = from_environment()
+    assert {n: s for n, s in conda.items() if n not in NOT_FROM_PIP} == from_pyproject()
+
+
+def test_the_packages_that_the_course_is_about_are_there():
+    names = {"jupyterlab", "numpy", "torch", "nbgrader", "matplotlib", "seaborn"}
+    assert names <= set(from_pyproject())
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+def test_every_package_is_pinned_once_to_a_version_that_is_allowed(python):
+    allowed = from_pyproject()
+    pins = {}
+    for requirement in from_constraints():
+        if requirement.marker is None or requirement.marker.evaluate({"python_version": python}):
+            assert requirement.name not in pins, f"{requirement.name} is pinned twice"
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", f"{requirement} is no pin"
+            pins[requirement.name] = specifier.version
+    for name, specifier in allowed.items():
+        assert name in pins, f"constraints.txt does not pin {name}"
+        assert specifier.contains(pins[name]), f"{name}=={pins[name]} is outside {specifier}"
+
+
+def test_conda_allows_the_pythons_that_pip_allows():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = from_environment()["python"]
+    tested = [line.split()[-1] for line in project["classifiers"] if re.search(r"3\.\d+$", line)]
+    assert tested == ["3.10", "3.11", "3.12", "3.13"]
+    for version in ("3.9", *tested, "3.14"):
+        assert conda.contains(version) == (version in tested)
+
+
+def test_no_file_names_a_package_registry():
+    registries = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|npmjs\.org|index-url")
+    for path in (
+        *ROOT.glob("*.toml"),
+        *ROOT.glob("*.yml"),
+        *ROOT.glob("*.txt"),
+        *ROOT.glob("scripts/*"),
+    ):
+        assert not registries.search(path.read_text()), f"{path.name} names a registry"
