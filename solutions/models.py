@@ -6,7 +6,7 @@ from torch import nn
 from .arguments import check_length, check_not_empty
 from .attention import padding_mask
 from .dropout import Dropout
-from .encoder_block import Encoder, EncoderBlock, LayerNorm
+from .encoder_block import Encoder, EncoderBlock
 from .positional_encoding import PositionalEncoding, sinusoidal_encoding
 from .training import evaluating
 from .transformer import TokenEmbedding
@@ -73,7 +73,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(
             CausalBlock(d_model, num_heads, d_ff, dropout, inside) for _ in range(num_layers)
         )
-        self.norm = LayerNorm(d_model)
+        self.norm = nn.LayerNorm(d_model)
         self.output = nn.Linear(d_model, vocab)
 
     def new_caches(self):

@@ -7,7 +7,7 @@ from torch import nn
 from .arguments import check_not_empty
 from .attention import causal_mask, padding_mask
 from .dropout import Dropout
-from .encoder_block import Encoder, FeedForward, LayerNorm
+from .encoder_block import Encoder, FeedForward
 from .multi_head import MultiHeadAttention
 from .positional_encoding import PositionalEncoding
 
@@ -56,9 +56,9 @@ class DecoderBlock(nn.Module):
         self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
         self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
         self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        self.norm1 = LayerNorm(d_model)
-        self.norm2 = LayerNorm(d_model)
-        self.norm3 = LayerNorm(d_model)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
         self.dropout = Dropout(dropout)
         ### END SOLUTION
 
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(
             DecoderBlock(d_model, num_heads, d_ff, dropout, norm_first) for _ in range(num_layers)
         )
-        self.norm = LayerNorm(d_model) if norm_first else None
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
         ### END SOLUTION
 
     def forward(self, x, memory, mask=None, memory_mask=None):

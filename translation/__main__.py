@@ -1,21 +1,35 @@
-"""python -m translation: train the translator, and say how well it does."""
+"""Train the translator of numbers, and say how well it does."""
 
 import argparse
 
+from .number_words import NumberTranslation
 from .train import train
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m translation", description=__doc__)
     parser.add_argument("--steps", type=int, default=400, help="steps of training (400)")
     parser.add_argument("--seed", type=int, default=0, help="for weights, dropout and order (0)")
     parser.add_argument("--device", help="cpu or cuda; by default the GPU if there is one")
     parser.add_argument("--checkpoint", help="a file to resume from and to save to")
-    options = parser.parse_args()
+    parser.add_argument("--picture", help="a file for a heatmap of what it looks at")
+    options = parser.parse_args(arguments)
+    task = NumberTranslation()
     try:
-        train(**vars(options))
-    except ValueError as error:
+        training = train(
+            steps=options.steps,
+            seed=options.seed,
+            device=options.device,
+            checkpoint=options.checkpoint,
+            task=task,
+        )
+    except (ValueError, OSError, RuntimeError) as error:
         parser.exit(2, f"{error}\n")
+    if options.picture:
+        from .picture import draw_cross_attention
+
+        draw_cross_attention(training.model, task, 4297, "de", options.picture)
+        print(f"Drawn: {options.picture}")
 
 
 if __name__ == "__main__":

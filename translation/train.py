@@ -33,6 +33,7 @@ MODEL = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 2, "norm_fir
 LONGEST = 20  # tokens of the longest translation that decoding may try
 AVERAGED = 0.4  # the share of the steps, at the end, whose weights are averaged
 SAMPLES = ((97, "fr"), (42, "de"))
+SAMPLE_EVERY = SAVE_EVERY = 100  # steps
 
 
 @dataclass
@@ -86,6 +87,7 @@ def train(
     source, target = (x.to(device) for x in task.pairs(task.train_numbers))
     # How the run was made: one that differs in these cannot be gone on with.
     recipe = MODEL | {"batch_size": batch_size, "warmup": warmup, "seed": seed}
+    recipe["training pairs"] = len(source)
     first_averaged = (1 - AVERAGED) * steps
     began = time.perf_counter()
     with torch.random.fork_rng(
@@ -112,9 +114,9 @@ def train(
                     training.average.update_parameters(training.model)
                 bar.set_postfix_str(f"loss {training.losses[-1]:.3f}", refresh=False)
                 bar.update()
-                if progress and training.step % 100 == 0:
+                if progress and training.step % SAMPLE_EVERY == 0:
                     bar.write(sample(training.model, task, training.step), file=sys.stdout)
-                if checkpoint is not None and training.step % 100 == 0:
+                if checkpoint is not None and training.step % SAVE_EVERY == 0:
                     save_checkpoint(checkpoint, training, recipe)
         if checkpoint is not None:
             save_checkpoint(checkpoint, training, recipe)
