@@ -48,6 +48,7 @@ class Torchs(WithEmbeddings):
             src_key_padding_mask=hidden_source,
             tgt_key_padding_mask=hidden_target,
             memory_key_padding_mask=hidden_source,
+            tgt_is_causal=True,  # or it looks into the mask to find out, every time
         )
         return self.output(hidden)
 

@@ -1,6 +1,7 @@
 """Training and inference in tokens per second: ours, torch.nn.Transformer, and a textbook's."""
 
 import statistics
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -132,6 +133,8 @@ def run(device, sizes=None, modes=(False, True), rounds=10):
         for dtype in (torch.float32, torch.bfloat16) if on_gpu else (torch.float32,):
             for compiled in modes:
                 for task in ("training", "inference"):
+                    how = "compiled" if compiled else "eager"
+                    print(f"measuring {size}, {task}, {how} ...", file=sys.stderr, flush=True)
                     rows += compare(size, task, compiled, dtype, device, rounds)
     header = ["what", "who", "ms", "tokens/s", f"× {BASELINE}"] + ["MFU"] * on_gpu
     return table(header, rows, texts=2)
