@@ -10,9 +10,9 @@ stop() {
     exit 1
 }
 
-# "3.09", "3.11", or nothing if this is no Python that runs.
+# "3.9", "3.11", or nothing if this is no Python that runs.
 version_of() {
-    "$1" -c 'import sys; print("%d.%02d" % sys.version_info[:2])' 2>/dev/null
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
 # The first Python from 3.10 to 3.13, with which the course is tested; a newer one rather than none.
@@ -21,7 +21,7 @@ find_python() {
     for candidate in python3 python3.13 python3.12 python3.11 python3.10 python; do
         case $(version_of "$candidate") in
             3.1[0-3]) echo "$candidate"; return ;;
-            3.1[4-9] | 3.[2-9]?) newer=${newer:-$candidate} ;;
+            3.1[4-9] | 3.[2-9][0-9]) newer=${newer:-$candidate} ;;
         esac
     done
     echo "$newer"
@@ -36,7 +36,7 @@ python=${PYTHON:-$(find_python)}
 version=$(version_of "$python")
 case $version in
     "") stop "PYTHON=$python is no Python that can be run." ;;
-    2.* | 3.0?) stop "PYTHON=$python is Python $version; 3.10 or newer is needed." ;;
+    2.* | 3.?) stop "PYTHON=$python is Python $version; 3.10 or newer is needed." ;;
     3.1[0-3]) ;;
     *) echo "Note: this is Python $version; the course is tested with 3.10 to 3.13." ;;
 esac
