@@ -15,6 +15,8 @@ help:  ## list these targets
 		printf '  %-8s %s\n' $$name "$$what"; done
 
 setup: $(READY)  ## set up everything in .venv, the autograder command too
+	@grep -qxF "$$(pwd -P)" $(READY) || PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
+	@echo "Everything is set up in $(VENV)."
 
 # Set up again when what is asked for has changed; otherwise there is nothing to do.
 $(READY): pyproject.toml constraints.txt scripts/setup.sh

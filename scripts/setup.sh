@@ -45,9 +45,10 @@ esac
   Debian, Ubuntu: sudo apt install python3-venv
   and then say make again."
 
-# What is there may be of a Python that has gone since, or of one that is too old.
+# What is there may be of a Python that has gone since, or of a folder that was moved.
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1 ||
-    [ "$(version_of "$venv/bin/python")" != "$version" ]; then
+    [ "$(version_of "$venv/bin/python")" != "$version" ] ||
+    { [ -f "$venv/.ready" ] && ! grep -qxF "$(pwd -P)" "$venv/.ready"; }; then
     echo "Making $venv with Python $version ..."
     "$python" -m venv --clear "$venv" || stop "the virtual environment could not be made; see above."
 fi
@@ -74,5 +75,4 @@ if ! wait "$pip"; then
         stop "pip could not install the packages; all it said is in $log"
     fi
 fi
-touch "$venv/.ready"
-echo "Ready. 'make lab' opens the course, 'make test' checks it."
+pwd -P >"$venv/.ready"

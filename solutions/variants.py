@@ -352,6 +352,9 @@ class MixtureOfExperts(nn.Module):
     Parameters: `router`, nn.Linear(d_model, num_experts), and `experts`, an nn.ModuleList of
     FeedForward. After a call, `balance_loss` is 1 if all experts were equally busy, and num_experts
     if top_k=1 and one of them did everything (Fedus et al., 2022, equation 4).
+
+    How many tokens visit an expert is known only at run time: to compile this in one graph, set
+    torch._dynamo.config.capture_dynamic_output_shape_ops.
     """
 
     def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):

@@ -172,6 +172,12 @@ def test_compiles_without_graph_breaks(name, fresh_compiler):
         output.sum().backward()
 
 
+def test_compiles_with_dropout_without_graph_breaks(fresh_compiler):
+    model = Transformer(9, 9, D, HEADS, FF, 2, dropout=0.5, max_length=20)
+    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
+    assert not torch.equal(compiled(TOKENS, TOKENS), compiled(TOKENS, TOKENS))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's compiler's own
 @pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a C++ compiler")
