@@ -98,8 +98,8 @@ def test_keeps_the_dtype_and_differs_by_its_noise_only(name, dtype):
     output = part(*inputs)
     assert output.dtype == dtype
     exact = deepcopy(part).double()(*cast(inputs, torch.float64))
-    # A few dozen roundings, each of half the distance between neighbouring numbers.
-    noise = 40 * torch.finfo(dtype).eps * exact.abs().max().item()
+    # Measured: 1.6 times the distance between neighbouring numbers, at the most.
+    noise = 4 * torch.finfo(dtype).eps * exact.abs().max().item()
     torch.testing.assert_close(output.double(), exact, atol=noise, rtol=0)
     (output.float() ** 2).sum().backward()
     assert all(p.grad.isfinite().all() for p in part.parameters() if p.grad is not None)
@@ -111,7 +111,7 @@ def test_runs_under_autocast(name):
     exact = part(*inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = part(*inputs)
-    noise = 40 * torch.finfo(torch.bfloat16).eps * exact.abs().max().item()
+    noise = 4 * torch.finfo(torch.bfloat16).eps * exact.abs().max().item()
     torch.testing.assert_close(output.float(), exact, atol=noise, rtol=0)
     output.float().sum().backward()
 
@@ -134,7 +134,7 @@ def test_gives_the_same_on_a_gpu(name, dtype):
     exact = deepcopy(part).double()(*cast(inputs, torch.float64))
     on_gpu = cast(cast(inputs, "cuda"), dtype)
     output = part.to("cuda", dtype)(*on_gpu)
-    noise = 60 * torch.finfo(dtype).eps * exact.abs().max().item()
+    noise = 8 * torch.finfo(dtype).eps * exact.abs().max().item()
     torch.testing.assert_close(output.double().cpu(), exact, atol=noise, rtol=0)
     (output.float() ** 2).sum().backward()
     assert all(p.grad.isfinite().all() for p in part.parameters() if p.grad is not None)
