@@ -114,3 +114,12 @@ def test_solutions_know_nothing_but_torch_and_each_other(path):
         else:
             continue
         assert {module.split(".")[0] for module in modules} <= allowed, f"{path.name}: {modules}"
+
+
+def test_the_list_of_exercises_is_that_of_the_code():
+    listed = re.findall(
+        r"^\| `(\w+\.\w+)\(", (SOLUTIONS.parent / "docs/exercises.md").read_text(), re.M
+    )
+    assert listed == [
+        f"{lesson}.{node.name}" for lesson in LESSONS for node, _ in exercises(lesson)
+    ]
