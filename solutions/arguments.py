@@ -33,6 +33,12 @@ def check_even(name, number):
         raise ValueError(f"{name}={number} must be even: sine and cosine come in pairs")
 
 
+def check_window(window):
+    """A window without a place in it would show nothing."""
+    if window < 1:
+        raise ValueError(f"window={window} must be at least 1: a position sees at least itself")
+
+
 def check_not_empty(name, tokens):
     """Nothing can be attended to in a sequence without tokens."""
     if tokens.shape[0] == 0 or tokens.shape[-1] == 0:
@@ -51,6 +57,8 @@ def check_attention(query, key, value, mask):
             f"every key needs its value: "
             f"there are {key.shape[-2]} keys and {value.shape[-2]} values"
         )
+    if key.shape[-2] == 0:
+        raise ValueError(f"there is nothing to attend to: the keys have shape {tuple(key.shape)}")
     if mask is not None:
         leading = torch.broadcast_shapes(query.shape[:-2], key.shape[:-2])
         check_mask(mask, (*leading, query.shape[-2], key.shape[-2]))

@@ -11,7 +11,7 @@ from .multi_head import MultiHeadAttention
 class LayerNorm(nn.Module):
     """Give the features of every token mean 0 and variance 1, then let the model rescale them.
 
-    y = (x - mean) / √(variance + eps) · weight + bias    (section 5.4 cites Ba et al., 2016)
+    y = (x - mean) / √(variance + eps) · weight + bias    (section 3.1 cites Ba et al., 2016)
 
     Mean and (biased) variance are those of one token's features: neither the batch nor the other
     tokens count.

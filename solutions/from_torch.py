@@ -43,13 +43,13 @@ def copy_decoder_block(theirs, ours):
 
 def copy_stack(theirs, ours, copy_block):
     """nn.TransformerEncoder → Encoder, nn.TransformerDecoder → Decoder."""
-    for their_layer, our_layer in zip(theirs.layers, ours.layers, strict=True):
-        copy_block(their_layer, our_layer)
     if (theirs.norm is None) != (ours.norm is None):
         raise ValueError(
             "one of the two stacks has a final LayerNorm and the other has none: nn.Transformer "
             "always has one, ours only with norm_first=True, as a post-norm block ends with one"
         )
+    for their_layer, our_layer in zip(theirs.layers, ours.layers, strict=True):
+        copy_block(their_layer, our_layer)
     if ours.norm is not None:
         copy_parameters(theirs.norm, ours.norm)
 

@@ -58,8 +58,7 @@ class GPT(nn.Module):
             )
         self.max_length = max_length
         self.embedding = TokenEmbedding(vocab, d_model)
-        # What is added to the tokens, (max_length, d_model); rotary and ALiBi work inside attention
-        # instead.
+        # What is added to the tokens, (max_length, d_model); the others work inside attention.
         if positions == "learned":
             self.added = nn.Parameter(0.02 * torch.randn(max_length, d_model))
         elif positions == "sinusoidal":
@@ -202,8 +201,7 @@ class ViT(nn.Module):
                 f"not {height} x {width}"
             )
         x = self.embedding(patchify(images, self.patch_size))  # (batch, patches, d_model)
-        x = torch.cat(
-            [self.answer.expand(len(x), -1, -1).to(x.dtype), x], dim=1
-        )  # (batch, 1 + patches, d_model)
+        answer = self.answer.expand(len(x), -1, -1).to(x.dtype)  # (batch, 1, d_model)
+        x = torch.cat([answer, x], dim=1)  # (batch, 1 + patches, d_model)
         x = self.encoder(self.dropout(x + self.position))
         return self.output(x[:, 0])  # (batch, classes)

@@ -49,6 +49,7 @@ def attend(query, key, value, mask=None, dropout=0.0):
     is faster, takes less memory, and has no weights to show. `dropout` acts on the weights.
     """
     check_attention(query, key, value, mask)
+    mask = None if mask is None else torch.atleast_2d(mask)  # the kernel wants both (query, key)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
 
 
@@ -95,7 +96,8 @@ class MultiHeadAttention(nn.Module):
         key = split_heads(self.w_key(key), self.num_heads)  # (batch, heads, key, d_head)
         value = split_heads(self.w_value(value), self.num_heads)  # (batch, heads, key, d_head)
         output = attend(query, key, value, mask, self.dropout if self.training else 0.0)
-        self.last_call = query.detach(), key.detach(), mask
+        # The mask is the caller's, who may change it before anybody asks for the weights.
+        self.last_call = query.detach(), key.detach(), None if mask is None else mask.clone()
         return self.w_output(merge_heads(output))  # (batch, query, d_model)
 
     @property
@@ -104,6 +106,8 @@ class MultiHeadAttention(nn.Module):
         if self.last_call is None:
             return None
         query, key, mask = self.last_call
-        with torch.no_grad():
-            return scaled_dot_product_attention(query, key, key, mask)[1]
+        return scaled_dot_product_attention(query, key, key, mask)[1]
+
+    def __getstate__(self):  # what is copied or saved: all but the last call
+        return self.__dict__ | {"last_call": None}
         ### END SOLUTION

@@ -49,8 +49,9 @@ def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
     counts = targets != pad  # (...)
     looked_up = targets.masked_fill(~counts, 0)  # pad may be no index at all: -100, for example
     right = surprise.gather(-1, looked_up[..., None]).squeeze(-1)  # (...)
-    any_token = surprise.mean(dim=-1)  # (...)
-    loss = (1 - smoothing) * right + smoothing * any_token  # (...)
+    loss = (1 - smoothing) * right  # (...)
+    if smoothing > 0:  # 0 · ∞ is no number, and a token that is ruled out has infinite surprise
+        loss = loss + smoothing * surprise.mean(dim=-1)
     return loss.masked_fill(~counts, 0.0).sum() / counts.sum().clamp(min=1)
     ### END SOLUTION
 
@@ -149,7 +150,7 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
         beam: how many hypotheses to keep for each source.
         alpha: how much a longer translation is made up for its many factors; 0 not at all.
     Returns:
-        (batch, length) as greedy_decode; with beam=1 it is greedy_decode's answer.
+        (batch, length) as greedy_decode; with beam=1 it is greedy_decode's answer, but for ties.
     """
     if beam < 1:
         raise ValueError(f"beam={beam} must be at least 1")

@@ -44,9 +44,8 @@ class DecoderBlock(nn.Module):
     values from the encoder's memory; feed-forward.
 
     Args: as in EncoderBlock.
-    Parts: `self_attention`, `cross_attention`, `feed_forward`, and `norm1`, `norm2`, `norm3`, which
-        belong to them
-    in this order.
+    Parts: `self_attention`, `cross_attention` and `feed_forward`, and in the same order `norm1`,
+    `norm2` and `norm3`.
     """
 
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
@@ -119,12 +118,12 @@ class Transformer(nn.Module):
         d_model, num_heads, d_ff, num_layers, dropout: the paper's base model (table 3).
         max_length: the longest sequence on either side.
         norm_first: as in EncoderBlock.
-        tie_weights: let `output` and the target embedding share one matrix (section 3.4).
+        tie_weights: let `output` and the target embedding share one matrix (section 3.4, where the
+            source embedding shares it, too).
         pad: the token number of padding; nothing ever attends to it.
 
     Parts: `source_embedding`, `target_embedding`, `position` (one for both sides), `encoder`,
-        `decoder`, and
-    `output`, nn.Linear(d_model, target_vocab).
+    `decoder`, and `output`, nn.Linear(d_model, target_vocab).
     """
 
     def __init__(

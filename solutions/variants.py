@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_attention, check_even
+from .arguments import check_attention, check_even, check_window
 from .attention import causal_mask, scaled_dot_product_attention, softmax
 from .encoder_block import FeedForward
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
@@ -74,7 +74,7 @@ def alibi_bias(num_heads, length, device=None):
 def sliding_window_mask(length, window, device=None):
     """Let every position see itself and the window - 1 positions before it.
 
-    (Beltagy et al., 2020, section 3.1)
+    (Beltagy et al., 2020, section 3.1, where a window looks to both sides)
 
     Args:
         length: number of positions.
@@ -83,8 +83,7 @@ def sliding_window_mask(length, window, device=None):
     Returns:
         Boolean (length, length), True where a query may attend.
     """
-    if window < 1:
-        raise ValueError(f"window={window} must be at least 1: a position sees at least itself")
+    check_window(window)
     ### BEGIN SOLUTION
     position = torch.arange(length, device=device)
     distance = position[:, None] - position[None, :]  # (query, key)
@@ -105,7 +104,12 @@ def sliding_window_attention(query, key, value, window):
     Returns:
         (..., length, d_v)
     """
+    check_attention(query, key, value, None)
     length = query.shape[-2]
+    if key.shape[-2] != length:
+        raise ValueError(f"{length} queries need as many keys, but there are {key.shape[-2]}")
+    check_window(window)
+    window = min(window, length)  # a longer one would see no more
     blocks = math.ceil(length / window)
     # Rows: the queries of a block. Columns: the keys of the block before, then of its own.
     mask = sliding_window_mask(2 * window, window, query.device)[window:]  # (window, 2·window)
@@ -129,10 +133,11 @@ def sliding_window_attention(query, key, value, window):
 
 
 def tiled_attention(query, key, value, mask=None, tile=64):
-    """Exact attention that sees the keys tile by tile and never holds the (query, key) matrix.
+    """Exact attention that sees the keys tile by tile, without ever holding all the scores.
 
     The softmax is made online: keep the highest score so far, the sum of the exponentials and the
-    mixed values; when a tile brings a higher score, shrink what was kept by exp(old - new).
+    mixed values; when a tile brings a higher score, shrink what was kept by exp(old - new). (With
+    gradients, autograd keeps every tile; the real FlashAttention makes them again.)
 
     (Dao et al., 2022, algorithm 1)
 
@@ -143,9 +148,10 @@ def tiled_attention(query, key, value, mask=None, tile=64):
         (..., query, d_v)
     """
     check_attention(query, key, value, mask)
-    scores_shape = (*query.shape[:-1], key.shape[-2])
-    mask = torch.ones((), dtype=torch.bool, device=query.device) if mask is None else mask
-    mask = mask.expand(scores_shape)  # a view: nothing is written down
+    if mask is None:
+        mask = torch.ones(1, dtype=torch.bool, device=query.device)
+    mask = torch.atleast_1d(mask)
+    mask = mask.expand(*mask.shape[:-1], key.shape[-2])  # (..., key), a view: nothing is written
     query = query / math.sqrt(query.shape[-1])
     highest = query.new_full((*query.shape[:-1], 1), float("-inf"))  # (..., query, 1)
     total = torch.zeros_like(highest)  # (..., query, 1)
@@ -153,7 +159,7 @@ def tiled_attention(query, key, value, mask=None, tile=64):
     for start in range(0, key.shape[-2], tile):
         here = slice(start, start + tile)
         ### BEGIN SOLUTION
-        allowed = mask[..., here]  # (..., query, tile)
+        allowed = mask[..., here]  # (..., query or 1, tile)
         scores = query @ key[..., here, :].transpose(-2, -1)  # (..., query, tile)
         scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
         new_highest = torch.maximum(highest, scores.amax(-1, keepdim=True)).detach()
@@ -265,7 +271,7 @@ def sample_token(logits, temperature=1.0, top_k=None, generator=None):
     Args:
         logits: (batch, vocab)
         temperature: 0 always takes the likeliest.
-        top_k: None for all.
+        top_k: None for all; tokens as likely as the k-th stay in, too.
         generator: a torch.Generator, to draw the same tokens again.
     Returns:
         (batch,) token numbers.
@@ -369,7 +375,7 @@ class MixtureOfExperts(nn.Module):
 
     def forward(self, x):
         """(..., d_model) → the same shape."""
-        tokens = x.flatten(0, -2)  # (tokens, d_model)
+        tokens = x.reshape(-1, x.shape[-1])  # (tokens, d_model)
         ### BEGIN SOLUTION
         probabilities = softmax(self.router(tokens), dim=-1)  # (tokens, experts)
         gates, chosen = probabilities.topk(self.top_k, dim=-1)  # (tokens, top_k)

@@ -3,6 +3,7 @@
 import argparse
 
 from .number_words import NumberTranslation
+from .picture import draw_cross_attention
 from .train import train
 
 
@@ -23,13 +24,13 @@ def main(arguments=None):
             checkpoint=options.checkpoint,
             task=task,
         )
+        if options.picture:
+            draw_cross_attention(training.model, task, 4297, "de", options.picture)
+            print(f"Drawn: {options.picture}")
     except (ValueError, OSError, RuntimeError) as error:
         parser.exit(2, f"{error}\n")
-    if options.picture:
-        from .picture import draw_cross_attention
-
-        draw_cross_attention(training.model, task, 4297, "de", options.picture)
-        print(f"Drawn: {options.picture}")
+    except KeyboardInterrupt:
+        parser.exit(130, "\nInterrupted.\n")
 
 
 if __name__ == "__main__":

@@ -30,10 +30,9 @@ def load_checkpoint(path, training, recipe):
     path = Path(path)
     if not path.exists():
         return
-    device = next(training.model.parameters()).device
     try:
-        state = torch.load(path, map_location=device, weights_only=True)
-        saved_recipe = state["recipe"]
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        saved_recipe = dict(state["recipe"])
     except Exception as error:
         raise ValueError(
             f"{path} is no checkpoint of this training, or is damaged ({type(error).__name__}): "
@@ -53,6 +52,7 @@ def load_checkpoint(path, training, recipe):
     training.average.load_state_dict(state["average"])
     training.optimiser.load_state_dict(state["optimiser"])
     training.step, training.losses = state["step"], list(state["losses"])
-    torch.set_rng_state(state["random"].cpu())
-    if torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
+    torch.set_rng_state(state["random"])
+    # Another machine may have another number of GPUs.
+    for number, random in enumerate(state["cuda_random"][: torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(random, number)

@@ -55,8 +55,14 @@ class NumberTranslation:
     """
 
     def __init__(self, limit=10_000, held_out=0.1, seed=0):
+        self.limit = limit
         candidates = [n for n in range(limit) if n not in NEVER_HELD_OUT]
         held = set(random.Random(seed).sample(candidates, round(held_out * len(candidates))))
+        if not held:
+            raise ValueError(
+                f"limit={limit} and held_out={held_out} hold out no number, "
+                f"so nobody could tell whether the model has learned to count"
+            )
         self.train_numbers = [n for n in range(limit) if n not in held]
         self.held_out_numbers = sorted(held)
 

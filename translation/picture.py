@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")  # into a file: no screen is needed
-
-import matplotlib.pyplot as plt
 import seaborn as sns
 import torch
+from matplotlib.figure import Figure
 
 from solutions.training import evaluating, greedy_decode, shift_right
 
@@ -37,7 +33,8 @@ def cross_attention(model, task, number, language):
 def draw_cross_attention(model, task, number, language, path):
     """Save a heatmap, the mean over the heads, with the weights written into it."""
     read, pieces, weights = cross_attention(model, task, number, language)
-    figure, axes = plt.subplots(figsize=(1.5 + 0.8 * len(read), 1.3 + 0.42 * len(pieces)))
+    figure = Figure(figsize=(1.5 + 0.8 * len(read), 1.3 + 0.42 * len(pieces)))
+    axes = figure.subplots()
     sns.heatmap(
         weights.mean(0).numpy(),
         vmin=0,
@@ -59,4 +56,3 @@ def draw_cross_attention(model, task, number, language, path):
     figure.tight_layout()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-    plt.close(figure)

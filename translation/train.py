@@ -1,9 +1,9 @@
 """Teach a Transformer to translate numbers, with the paper's recipe (section 5).
 
-Adam with β2 = 0.98, the warm-up schedule, label smoothing, Xavier's weights, and at the end the
-mean of the last weights in place of the very last, as in section 6.1. Unlike the paper's, the
-model norms first, which learns more in few steps. The sizes are such that two CPU cores need about
-a minute.
+Adam with β2 = 0.98, the warm-up schedule, label smoothing, and at the end the mean of the last
+weights in place of the very last, as in section 6.1. Two things the paper does not say: the weights
+begin as Xavier's, and the model norms first, which learns more in few steps. The sizes are such
+that two CPU cores need about a minute.
 """
 
 import signal
@@ -76,7 +76,9 @@ def train(
         batch_size, warmup: pairs a step, and steps until the learning rate falls.
         device: the GPU if there is one, otherwise the CPU.
         seed: for weights, dropout and the order of the pairs.
-        checkpoint: a file to resume from, if it exists, and to save to.
+        checkpoint: a file to resume from, if it exists, and to save to. With the same steps, a
+            resumed training ends with the weights that it would have had; with others the losses
+            are the same, and the weights are averaged over another stretch.
         progress: show a bar with the loss, and samples.
         task: a NumberTranslation; by default all numbers up to 9,999.
     Returns:
@@ -84,6 +86,8 @@ def train(
         it is in, and keeps what was trained.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device=cuda, but torch sees no GPU here: leave device out, or say cpu")
     task = task or NumberTranslation()
     source, target = (x.to(device) for x in task.pairs(task.train_numbers))
     # How the run was made: one that differs in these cannot be gone on with.
@@ -91,9 +95,8 @@ def train(
     recipe["training pairs"] = len(source)
     first_averaged = (1 - AVERAGED) * steps
     began = time.perf_counter()
-    with torch.random.fork_rng(
-        [device] if device.type == "cuda" else []
-    ):  # the caller's random numbers stay as they were
+    gpus = list(range(torch.cuda.device_count()))
+    with torch.random.fork_rng(gpus):  # the caller's random numbers stay as they were
         training = new_training(task, device, seed)
         if checkpoint is not None:
             load_checkpoint(checkpoint, training, recipe)
@@ -184,6 +187,8 @@ def sample(model, task, step):
     """Two translations, to watch it learn."""
     shown = []
     for number, language in SAMPLES:
+        if number >= task.limit:
+            continue
         text = in_words(number, "en")
         found = translate(model, task, text, language)
         mark = "✓" if found == in_words(number, language) else "✗"

@@ -18,6 +18,7 @@ from solutions.variants import (
     patchify,
     rotary_embedding,
     sample_token,
+    sliding_window_attention,
     sliding_window_mask,
 )
 
@@ -107,6 +108,17 @@ CASES = {
     "smoothing": (lambda: smoothed_cross_entropy(X, TOKENS, smoothing=1.2), "smoothing=1.2"),
     "beam": (lambda: beam_search(model(), TOKENS, 1, 2, beam=0), "beam=0"),
     "alpha": (lambda: beam_search(model(), TOKENS, 1, 2, alpha=-0.5), "alpha=-0.5"),
+    "no keys": (
+        lambda: scaled_dot_product_attention(X, X[:, :0], X[:, :0]),
+        "nothing to attend to",
+        "(2, 0, 8)",
+    ),
+    "window attention": (lambda: sliding_window_attention(X, X, X, 0), "window=0"),
+    "window over other keys": (
+        lambda: sliding_window_attention(X[:, :4], X, X, 2),
+        "4 queries",
+        "5",
+    ),
     "window": (lambda: sliding_window_mask(5, 0), "window=0"),
     "temperature": (lambda: sample_token(X[0], temperature=-1.0), "temperature=-1.0"),
     "top_k": (lambda: sample_token(X[0], top_k=0), "top_k=0"),

@@ -129,8 +129,11 @@ def test_with_everything_dropped_but_the_residual_the_signal_passes(float64):
 def test_copying_between_stacks_that_differ_says_how():
     layer = nn.TransformerEncoderLayer(D_MODEL, HEADS, D_FF, batch_first=True)
     theirs = nn.TransformerEncoder(layer, 1, nn.LayerNorm(D_MODEL), enable_nested_tensor=False)
+    ours = Encoder(1, D_MODEL, HEADS, D_FF)
+    before = [parameter.clone() for parameter in ours.parameters()]
     with pytest.raises(ValueError, match="final LayerNorm"):
-        copy_stack(theirs, Encoder(1, D_MODEL, HEADS, D_FF), copy_encoder_block)
+        copy_stack(theirs, ours, copy_encoder_block)
+    assert all(torch.equal(a, b) for a, b in zip(before, ours.parameters())), "half copied"
 
 
 def test_copy_attention_keeps_query_key_and_value_apart(float64):

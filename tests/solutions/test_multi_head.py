@@ -1,5 +1,7 @@
 """Lesson 2's parts against nn.MultiheadAttention."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -126,3 +128,32 @@ def test_a_query_that_may_attend_to_nothing(kind):
     torch.testing.assert_close(output[:, 0], nothing)
     output.sum().backward()
     assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("mask", [[True, False, True, True, False], True])
+def test_a_mask_may_leave_out_dimensions(mask):
+    attention, x = MultiHeadAttention(D_MODEL, HEADS), torch.randn(2, 5, D_MODEL)
+    mask = torch.tensor(mask)
+    expected = attention(x, x, x, mask.expand(2, HEADS, 5, 5))
+    torch.testing.assert_close(attention(x, x, x, mask), expected)
+
+
+def test_weights_do_not_follow_what_becomes_of_the_mask():
+    attention, x = MultiHeadAttention(D_MODEL, HEADS), torch.randn(2, 5, D_MODEL)
+    mask = torch.ones(5, 5, dtype=torch.bool)
+    attention(x, x, x, mask)
+    before = attention.weights
+    mask[:, 1:] = False
+    assert torch.equal(attention.weights, before)
+
+
+def test_the_last_call_is_not_saved_with_the_model(tmp_path):
+    attention = MultiHeadAttention(D_MODEL, HEADS)
+    torch.save(attention, tmp_path / "before.pt")
+    x = torch.randn(50, 20, D_MODEL)
+    attention(x, x, x)
+    torch.save(attention, tmp_path / "after.pt")
+    before, after = ((tmp_path / f"{name}.pt").stat().st_size for name in ("before", "after"))
+    assert after <= before + 100
+    assert attention.weights is not None
+    assert deepcopy(attention).weights is None

@@ -56,6 +56,13 @@ def test_a_loss_over_nothing_but_padding_is_zero():
     assert (logits.grad == 0).all()
 
 
+def test_a_token_that_is_ruled_out_does_not_spoil_the_loss_without_smoothing():
+    logits = torch.randn(2, 3, 7).index_fill(-1, torch.tensor([5]), float("-inf"))
+    targets = torch.randint(1, 5, (2, 3))
+    expected = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    torch.testing.assert_close(smoothed_cross_entropy(logits, targets, smoothing=0.0), expected)
+
+
 def test_shift_right_puts_the_start_in_front():
     targets = torch.tensor([[5, 6, 2], [7, 2, 0]])
     assert shift_right(targets, START).tolist() == [[1, 5, 6], [1, 7, 2]]

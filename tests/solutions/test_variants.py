@@ -69,6 +69,20 @@ def test_sliding_window_attention_is_attention_under_its_mask(float64, length, w
     )
 
 
+def test_a_window_far_longer_than_the_sequence_costs_no_more():
+    inputs = [torch.randn(2, 7, 4) for _ in range(3)]
+    expected = F.scaled_dot_product_attention(*inputs, is_causal=True)
+    torch.testing.assert_close(sliding_window_attention(*inputs, window=10**9), expected)
+
+
+@pytest.mark.parametrize("mask_shape", [(), (7,), (5, 1), (2, 1, 7)])
+def test_tiles_broadcast_as_plain_attention_does(mask_shape):
+    query, key, value = torch.randn(5, 4), torch.randn(2, 7, 4), torch.randn(2, 7, 6)
+    mask = torch.rand(mask_shape) < 0.7
+    expected, _ = scaled_dot_product_attention(query, key, value, mask)
+    torch.testing.assert_close(tiled_attention(query, key, value, mask, tile=3), expected)
+
+
 @pytest.mark.parametrize("tile", [1, 3, 7, 64])
 @pytest.mark.parametrize("masked", [False, True])
 def test_tiles_are_plain_attention(float64, tile, masked):
@@ -209,6 +223,12 @@ def test_a_mixture_is_the_sum_over_the_chosen_experts(float64):
                 for gate, number in zip(gates, chosen.tolist())
             )
             torch.testing.assert_close(output[b, t], expected, atol=1e-10, rtol=0)
+
+
+def test_a_mixture_takes_any_leading_dimensions():
+    mixture = randomise(MixtureOfExperts(6, 10, num_experts=4, top_k=2, dropout=0.0))
+    x = torch.randn(2, 3, 6)
+    torch.testing.assert_close(mixture(x[1, 2]), mixture(x)[1, 2])
 
 
 def test_a_mixture_of_all_experts_weighs_them_by_the_router(float64):

@@ -67,6 +67,12 @@ def test_what_is_written_can_be_read_again(task, language):
         assert task.text([*tokens, PAD, PAD]) == in_words(number, language)
 
 
+@pytest.mark.parametrize(("limit", "held_out"), [(21, 0.1), (1000, 0.0)])
+def test_a_task_that_holds_out_nothing_is_refused(limit, held_out):
+    with pytest.raises(ValueError, match=f"limit={limit}"):
+        NumberTranslation(limit=limit, held_out=held_out)
+
+
 def test_the_language_comes_first(task):
     french, german = task.read("forty-two", "fr"), task.read("forty-two", "de")
     assert french[1:] == german[1:]

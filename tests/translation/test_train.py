@@ -110,6 +110,27 @@ def test_a_damaged_checkpoint_is_refused_and_kept(task, tmp_path):
     assert path.read_bytes() == b"no checkpoint"
 
 
+def test_a_checkpoint_of_something_else_is_refused(task, tmp_path):
+    path = tmp_path / "run.pt"
+    torch.save({"recipe": 3}, path)
+    with pytest.raises(ValueError, match="no checkpoint of this training"):
+        quick(task, checkpoint=path)
+
+
+def test_a_gpu_that_is_not_there_is_said_not_to_be_there(task, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="sees no GPU"):
+        quick(task, device="cuda")
+
+
+def test_samples_are_of_numbers_that_the_task_has(capsys, monkeypatch):
+    monkeypatch.setattr(module, "SAMPLE_EVERY", 1)
+    train(steps=1, batch_size=16, device="cpu", task=NumberTranslation(limit=50))
+    shown = capsys.readouterr().out
+    assert "forty-two" in shown
+    assert "ninety-seven" not in shown
+
+
 def test_every_epoch_sees_every_pair_in_an_order_of_its_own():
     epochs = [[batch_of(3 * epoch + i, 12, 4, seed=0) for i in range(3)] for epoch in range(2)]
     first, second = (torch.cat(batches).tolist() for batches in epochs)
