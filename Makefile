@@ -39,5 +39,5 @@ format: setup  ## put the code into its standard form
 train: setup  ## teach the Transformer to translate numbers (about a minute)
 	@$(BIN)/python -m translation
 
-bench: setup  ## measure speed against torch.nn.Transformer and a textbook implementation
+bench: setup  ## measure speed against torch.nn.Transformer (a quarter of an hour)
 	@$(BIN)/python -m benchmarks

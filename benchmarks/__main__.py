@@ -22,6 +22,8 @@ def main():
     unknown = [part for part in options.parts if part not in parts]
     if unknown:
         parser.error(f"{', '.join(unknown)}: choose among {', '.join(parts)}")
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        parser.error("torch sees no GPU here: leave --device out, or say cpu")
     device = torch.device(options.device)
     torch.set_float32_matmul_precision("highest")
     # nn.Transformer's own remarks on its fast paths say nothing about the figures.
