@@ -13,7 +13,7 @@ from .arguments import check_attention
 def softmax(x, dim=-1):
     """Turn scores into weights: none negative, and adding up to 1 along `dim`.
 
-    softmax(x)_i = exp(x_i) / sum_j exp(x_j)
+    softmax(x)_i = exp(x_i) / sum_j exp(x_j)          (used in section 3.2.1)
 
     Stable for scores of any size; a score of -inf gets a weight of exactly 0.
 
@@ -82,6 +82,8 @@ def causal_mask(length, device=None):
 
 def padding_mask(tokens, pad=0):
     """Hide the padding that fills up the shorter sequences of a batch.
+
+    The paper does not speak of it: section 5.1 only says that sentences of like length go together.
 
     Args:
         tokens: (batch, length) token numbers.

@@ -1,7 +1,7 @@
 """Dropout as nn.Dropout does it, three times as fast on a CPU.
 
-On a CPU nn.Dropout draws a random number of double precision for every feature, on one core, and
-that took a fifth of a training step. To decide between two things, 16 random bits are enough.
+On a CPU nn.Dropout draws a whole random number for every feature, on one core, and that took a
+fifth of a training step. To decide between two things, 16 random bits are enough.
 """
 
 import math

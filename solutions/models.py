@@ -31,7 +31,7 @@ class CausalBlock(EncoderBlock):
 class GPT(nn.Module):
     """A decoder-only model: at every position it says which token comes next.
 
-    (Radford et al., 2018, section 3.1; here with the norm first, as in all of its successors)
+    (Radford et al., 2018, section 3.1; here with the norm first, as from GPT-2 on)
 
     Args:
         vocab: number of different tokens.

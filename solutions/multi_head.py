@@ -11,6 +11,8 @@ from .attention import scaled_dot_product_attention
 def split_heads(x, num_heads):
     """Cut the features of every token into heads, and put the heads beside the batch.
 
+    (section 3.2.2: every head works with d_model / h features)
+
     Args:
         x: (batch, length, d_model)
         num_heads: must divide d_model.
@@ -29,6 +31,8 @@ def split_heads(x, num_heads):
 
 def merge_heads(x):
     """Undo split_heads: put the heads of every token side by side again.
+
+    Concat(head_1, …, head_h)                          (section 3.2.2)
 
     Args:
         x: (batch, heads, length, d_head)

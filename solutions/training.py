@@ -18,6 +18,8 @@ def learning_rate(step, d_model, warmup=4000):
     Returns:
         float
     """
+    if warmup <= 0:
+        raise ValueError(f"warmup={warmup} must be more than 0")
     ### BEGIN SOLUTION
     step = max(step, 1)
     rising = step * warmup**-1.5
@@ -110,6 +112,8 @@ def evaluating(model):
 
 def greedy_decode(model, source, start, end, max_length=50):
     """Write one token after the other, each time the likeliest.
+
+    The simplest way; the paper's own is beam_search (section 6.1).
 
     Args:
         model: has encode(source), decode(target, memory, source), output and pad, as Transformer

@@ -186,6 +186,8 @@ class Transformer(nn.Module):
 def count_parameters(model):
     """How many numbers training can change: a shared one counts once, a frozen one not at all.
 
+    (the last column of table 3)
+
     Args:
         model: any nn.Module.
     Returns:

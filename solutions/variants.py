@@ -97,6 +97,8 @@ def sliding_window_attention(query, key, value, window):
     The sequence is cut into blocks as long as the window: all that a query may see then lies in
     its own block and in the one before. The result is that of attention under sliding_window_mask.
 
+    (Beltagy et al., 2020, section 3.1)
+
     Args:
         query, key: (..., length, d_k)
         value: (..., length, d_v)
@@ -205,6 +207,8 @@ class KeyValueCache:
 class CausalSelfAttention(MultiHeadAttention):
     """Multi-head attention to a sequence's own past, with a memory and positions in the scores.
 
+    (Vaswani et al., 2017, section 3.2.3: self-attention of the decoder, without the encoder)
+
     Args:
         d_model, num_heads, dropout: as in MultiHeadAttention, and with the same parameters.
         positions: "rotary" turns queries and keys, "alibi" takes from the scores, None does
@@ -266,7 +270,7 @@ class CausalSelfAttention(MultiHeadAttention):
 def sample_token(logits, temperature=1.0, top_k=None, generator=None):
     """Draw the next token: a low temperature prefers the likely, top_k leaves only the k likeliest.
 
-    p = softmax(logits / temperature)
+    p = softmax(logits / temperature)                  (top_k: Fan et al., 2018)
 
     Args:
         logits: (batch, vocab)

@@ -10,7 +10,7 @@ from solutions.encoder_block import Encoder, EncoderBlock, FeedForward
 from solutions.models import BERT, GPT, ViT, generate
 from solutions.multi_head import MultiHeadAttention, split_heads
 from solutions.positional_encoding import PositionalEncoding, shift_matrix
-from solutions.training import beam_search, smoothed_cross_entropy
+from solutions.training import beam_search, learning_rate, smoothed_cross_entropy
 from solutions.transformer import DecoderBlock, Transformer
 from solutions.variants import (
     KeyValueCache,
@@ -106,6 +106,7 @@ CASES = {
     "odd shift": (lambda: shift_matrix(1, 7), "d_model=7"),
     "odd rotation": (lambda: rotary_embedding(torch.zeros(4, 7)), "d_head=7"),
     "smoothing": (lambda: smoothed_cross_entropy(X, TOKENS, smoothing=1.2), "smoothing=1.2"),
+    "warm-up": (lambda: learning_rate(1, 512, warmup=0), "warmup=0"),
     "beam": (lambda: beam_search(model(), TOKENS, 1, 2, beam=0), "beam=0"),
     "alpha": (lambda: beam_search(model(), TOKENS, 1, 2, alpha=-0.5), "alpha=-0.5"),
     "no keys": (

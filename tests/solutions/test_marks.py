@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell
+from nbgrader.preprocessors import ClearSolutions
 
 SOLUTIONS = Path(__file__).parent.parent.parent / "solutions"
 LESSONS = (
@@ -88,6 +90,8 @@ def test_the_docstring_says_what_a_learner_needs(lesson):
     for node, _ in exercises(lesson):
         docstring = ast.get_docstring(node)
         assert docstring, f"{node.name} has no docstring"
+        where = r"\b(sections?|table|figure|algorithm) \d|, \d{4}\)"
+        assert re.search(where, docstring), f"{node.name} does not say where it is in a paper"
         if isinstance(node, ast.FunctionDef):
             assert "Returns:" in docstring, f"{node.name} does not say what it returns"
             assert "Args:" in docstring, f"{node.name} does not say what it takes"
@@ -98,9 +102,16 @@ def test_the_docstring_says_what_a_learner_needs(lesson):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_without_the_solutions_the_file_is_still_python(lesson):
-    stub = REGION.sub("raise NotImplementedError\n", source_of(lesson))
-    ast.parse(stub)
+def test_nbgrader_turns_the_file_into_stubs_that_are_python(lesson):
+    cell = new_code_cell(
+        source_of(lesson), metadata={"nbgrader": {"solution": True, "grade": False}}
+    )
+    ClearSolutions().preprocess_cell(cell, {"language": "python"}, 0)
+    ast.parse(cell.source)
+    assert "### BEGIN SOLUTION" not in cell.source
+    assert cell.source.count("raise NotImplementedError()") == len(
+        REGION.findall(source_of(lesson))
+    )
 
 
 @pytest.mark.parametrize("path", sorted(SOLUTIONS.glob("*.py")), ids=lambda path: path.stem)
