@@ -5,6 +5,8 @@ from pathlib import Path
 
 import torch
 
+SAVED = {"recipe", "model", "average", "optimiser", "step", "losses", "random", "cuda_random"}
+
 
 def save_checkpoint(path, training, recipe):
     """Write everything that the next step depends on; an older file is replaced in one go."""
@@ -33,6 +35,8 @@ def load_checkpoint(path, training, recipe):
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved_recipe = dict(state["recipe"])
+        if missing := SAVED - state.keys():
+            raise KeyError(missing)
     except Exception as error:
         raise ValueError(
             f"{path} is no checkpoint of this training, or is damaged ({type(error).__name__}): "

@@ -56,6 +56,7 @@ class NumberTranslation:
 
     def __init__(self, limit=10_000, held_out=0.1, seed=0):
         self.limit = limit
+        self.description = f"limit={limit}, held_out={held_out}, seed={seed}"
         candidates = [n for n in range(limit) if n not in NEVER_HELD_OUT]
         held = set(random.Random(seed).sample(candidates, round(held_out * len(candidates))))
         if not held:

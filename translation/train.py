@@ -92,7 +92,9 @@ def train(
     source, target = (x.to(device) for x in task.pairs(task.train_numbers))
     # How the run was made: one that differs in these cannot be gone on with.
     recipe = MODEL | {"batch_size": batch_size, "warmup": warmup, "seed": seed}
-    recipe["training pairs"] = len(source)
+    recipe["the task"] = (
+        task.description
+    )  # another would have been trained on what is held out here
     first_averaged = (1 - AVERAGED) * steps
     began = time.perf_counter()
     gpus = list(range(torch.cuda.device_count()))

@@ -100,6 +100,8 @@ def test_a_checkpoint_of_another_training_is_refused(task, tmp_path):
         quick(task, seed=3, checkpoint=path)
     with pytest.raises(ValueError, match="another training"):
         quick(NumberTranslation(limit=200), checkpoint=path)
+    with pytest.raises(ValueError, match="another training"):  # else it had seen what is held out
+        quick(NumberTranslation(limit=100, seed=1), checkpoint=path)
 
 
 def test_a_damaged_checkpoint_is_refused_and_kept(task, tmp_path):
@@ -112,9 +114,10 @@ def test_a_damaged_checkpoint_is_refused_and_kept(task, tmp_path):
 
 def test_a_checkpoint_of_something_else_is_refused(task, tmp_path):
     path = tmp_path / "run.pt"
-    torch.save({"recipe": 3}, path)
-    with pytest.raises(ValueError, match="no checkpoint of this training"):
-        quick(task, checkpoint=path)
+    for something in ({"recipe": 3}, {"recipe": {}}):
+        torch.save(something, path)
+        with pytest.raises(ValueError, match="no checkpoint of this training"):
+            quick(task, checkpoint=path)
 
 
 def test_a_gpu_that_is_not_there_is_said_not_to_be_there(task, monkeypatch):
