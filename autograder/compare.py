@@ -1,0 +1,127 @@
+"""Is an answer the expected one? What differs, and in which respect?"""
+
+from dataclasses import dataclass
+
+import torch
+
+# What rounding may do, relative to the largest number of an array. Right float32 answers differ by
+# up to 3e-7 for one attention, and by about 3e-6 after a few blocks and a backward pass; the
+# subtlest mistake (hiding with -10 in place of -inf) by 1e-3 and more. bfloat16 has 8 bits: 4e-3.
+TOLERANCE = {
+    torch.float64: 1e-6,  # a table of sines in float32 is accurate enough
+    torch.float32: 3e-5,
+    torch.bfloat16: 5e-2,
+    torch.float16: 5e-3,
+}
+
+# In which respect an answer can differ, in the order in which a learner should mend it.
+ASPECTS = (
+    "built",  # what the constructor gave is no module
+    "names",  # parameters are missing, are extra, or have another shape
+    "error",  # an exception
+    "returned",  # None, a tuple, a list, where something else was asked for
+    "shape",
+    "dtype",
+    "not finite",  # NaN or inf where a number was expected
+    "value",
+    "fact",  # something that is no array
+    "gradient",
+    "changed",  # an argument was changed
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One respect in which an answer is not the expected one."""
+
+    aspect: str
+    name: str = ""  # of the array or fact
+    yours: object = None
+    expected: object = None
+
+
+def differences(answer, expected, trial):
+    """All differences, the most basic first. Empty if the answer is right."""
+    found = [*facts(answer, expected), *arrays(answer, expected, trial)]
+    return sorted(found, key=lambda difference: ASPECTS.index(difference.aspect))
+
+
+def facts(answer, expected):
+    """Differences in what is no array."""
+    if answer.problem is not None or expected.problem is not None:
+        a, b = answer.problem, expected.problem
+        if a is None or b is None or (a.kind, a.message) != (b.kind, b.message):
+            yield Difference("error", "", a, b)
+    for name in {**expected.facts, **answer.facts}:
+        if name == "ready made":
+            continue
+        yours, theirs = answer.facts.get(name), expected.facts.get(name)
+        if yours != theirs:
+            stopped = answer.problem is not None and name not in answer.facts
+            if not stopped:  # otherwise the error says it all
+                yield Difference(aspect_of_fact(name), name, yours, theirs)
+
+
+def aspect_of_fact(name):
+    if name in ("missing", "extra", "shapes", "shared", "frozen"):
+        return "names"
+    if name == "built":
+        return "built"
+    if name.startswith("returned"):
+        return "returned"
+    if name.startswith("no gradient"):
+        return "gradient"
+    if name == "changed":
+        return "changed"
+    return "fact"
+
+
+def arrays(answer, expected, trial):
+    """Differences between arrays of the same name; one that is missing was explained by a fact."""
+    # Some gradients are 0 but for rounding (a softmax does not see the keys' bias): how much there
+    # may be depends on the others.
+    slope = max((size(x) for n, x in expected.arrays.items() if is_gradient(n)), default=0.0)
+    for name in expected.arrays:
+        if name not in answer.arrays:
+            continue
+        yours, theirs = answer.arrays[name], expected.arrays[name]
+        value = "gradient" if is_gradient(name) else "value"
+        if yours.shape != theirs.shape:
+            yield Difference("shape", name, yours, theirs)
+            continue
+        if yours.dtype != theirs.dtype:
+            yield Difference("dtype", name, yours, theirs)
+        if not close(yours, theirs, trial.tolerance, slope if is_gradient(name) else 0.0):
+            finite = bool(yours.isfinite().all()) or not bool(theirs.isfinite().all())
+            yield Difference(value if finite else "not finite", name, yours, theirs)
+    for name in answer.arrays.keys() ^ expected.arrays.keys():
+        explained = answer.problem or answer.facts.get("missing") or expected.problem
+        if not explained and not is_gradient(name):
+            yield Difference("returned", name, answer.arrays.get(name), expected.arrays.get(name))
+
+
+def is_gradient(name):
+    return name.startswith("gradient of ")
+
+
+def size(x):
+    """The largest magnitude in a tensor, if all of it is finite."""
+    largest = float(x.abs().max()) if x.numel() else 0.0
+    return largest if largest < float("inf") else 0.0
+
+
+def close(a, b, tolerance=1.0, scale=0.0):
+    """Equal but for rounding, whatever the dtypes; infinities must be in the same places.
+
+    How much rounding there may be depends on the largest number in b, or on `scale` if larger.
+    """
+    if not (a.is_floating_point() or b.is_floating_point()):
+        return torch.equal(a.to(torch.int64), b.to(torch.int64))
+    rough = max(TOLERANCE.get(a.dtype, 0.0), TOLERANCE.get(b.dtype, 0.0)) * tolerance
+    a, b = a.to(torch.float64), b.to(torch.float64)
+    difference = (a - b).abs()
+    if bool(difference.isfinite().all()):
+        return bool((difference <= rough * max(size(b), scale, 1e-3)).all())
+    finite = b.isfinite()
+    same_kind = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
+    return same_kind and bool(a[finite].isfinite().all()) and close(a[finite], b[finite], tolerance)

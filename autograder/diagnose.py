@@ -1,0 +1,157 @@
+"""Which mistake was made? Compare the learner's answers with those of every known mistake.
+
+A mistake *explains* a probe if the learner's answer is the mistake's answer there, and it is
+*contradicted* by a probe where it would show and the learner is right. It is named if it is never
+contradicted and explains all that is wrong. If it explains only some of it, by numbers that nobody
+gets by chance, then either a second mistake explains the rest, and both are named, or the rest
+is said to be unexplained. If two different mistakes explain the same, neither is named.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from .compare import differences
+from .mistakes import build
+from .trial import ask
+
+# What a second mistake may break without hiding the first one's numbers.
+BESIDES = ("dtype", "changed")
+# To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
+PIVOTS = 3
+
+
+@dataclass
+class Record:
+    """One probe of a check: what was drawn, what came back, what was expected."""
+
+    promise: object  # the Property
+    probe: str
+    trial: object
+    answer: object
+    expected: object
+    found: list = field(default_factory=list)  # differences
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The mistakes that were recognised, and where the first one shows best."""
+
+    mistakes: tuple = ()
+    complete: bool = False  # do they explain everything that is wrong?
+    record: Record | None = None
+    unexplained: tuple = ()  # records
+
+
+def diagnose(exercise, records, device="cpu", seconds=1.0):
+    """The Diagnosis of a check's records, some of which have differences."""
+    deadline = time.perf_counter() + seconds
+    answers = {}
+
+    def answer_of(names, record):
+        """What these mistakes answer to a record's trial; None if they do not go together."""
+        key = (names, record.probe)
+        if key not in answers:
+            wrong = build(exercise.id, names)
+            answers[key] = None if wrong is None else ask(wrong, record.trial, device, trusted=True)
+        return answers[key]
+
+    def explains(names, record):
+        wrong = answer_of(names, record)
+        if wrong is None or not shows(names, record):
+            return False
+        own = {found.aspect for found in differences(wrong, record.expected, record.trial)}
+        allowed = [aspect for aspect in BESIDES if aspect not in own]
+        found = differences(record.answer, wrong, record.trial)
+        return all(difference.aspect in allowed for difference in found)
+
+    def shows(names, record):
+        """Would the mistakes be seen in this record?"""
+        wrong = answer_of(names, record)
+        return wrong is not None and bool(differences(wrong, record.expected, record.trial))
+
+    ways = [way for mistake in exercise.mistakes for way in mistake.ways]
+    failing = [record for record in records if record.found]
+    right = [record for record in records if not record.found]
+
+    def verified(names):
+        """The failing records that the mistakes explain; none if they are contradicted."""
+        explained = [record for record in failing if explains(names, record)]
+        if explained and any(shows(names, record) for record in right):
+            return []
+        return explained
+
+    candidates = {}
+    for pivot in pivots(failing):
+        for way in ways:
+            if (way,) not in candidates and explains((way,), pivot):
+                candidates[way,] = verified((way,))
+        if any(candidates.values()) or time.perf_counter() > deadline:
+            break
+    candidates = {names: explained for names, explained in candidates.items() if explained}
+
+    def only_beside(record):
+        return all(difference.aspect in BESIDES for difference in record.found)
+
+    def complete(explained):
+        return all(record in explained or only_beside(record) for record in failing)
+
+    def conclude(names, explained):
+        mistakes = tuple(exercise.mistake(name) for name in names)
+        rest = tuple(record for record in failing if record not in explained)
+        return Diagnosis(mistakes, not rest, best_place(explained), rest)
+
+    whole = {names: found for names, found in candidates.items() if complete(found)}
+    if whole:
+        return conclude(*one_of(exercise, whole)) if one_of(exercise, whole) else Diagnosis()
+    partly = {n: found for n, found in candidates.items() if any(map(telling, found))}
+    for first in sorted(partly, key=lambda names: -len(partly[names])):
+        rest = [record for record in failing if record not in partly[first]]
+        pairs = {}
+        for second in ways:
+            names = (*first, second)
+            known = exercise.mistake(first[0]) is exercise.mistake(second)
+            if not known and explains(names, pivots(rest)[0]):
+                explained = verified(names)
+                if complete(explained):
+                    pairs[names] = explained
+            if time.perf_counter() > deadline:
+                break
+        if pairs and one_of(exercise, pairs):
+            return conclude(*one_of(exercise, pairs))
+    best = max(map(len, partly.values()), default=0)
+    partly = {names: found for names, found in partly.items() if len(found) == best}
+    if partly and one_of(exercise, partly):
+        return conclude(*one_of(exercise, partly))
+    return Diagnosis()
+
+
+def pivots(failing):
+    """The failing records that tell most: those with numbers first, of different properties."""
+    chosen = {}
+    for record in sorted(failing, key=lambda record: not telling(record)):
+        chosen.setdefault(record.promise.name, record)
+    return list(chosen.values())[:PIVOTS]
+
+
+def telling(record):
+    """Is there an array in this record that nobody gets by chance?"""
+    return any(
+        difference.aspect in ("shape", "value", "gradient")
+        and isinstance(difference.yours, torch.Tensor)
+        and difference.yours.unique().numel() >= 3
+        for difference in record.found
+    )
+
+
+def best_place(explained):
+    """The record to show: the first with numbers in it."""
+    return next((record for record in explained if telling(record)), explained[0])
+
+
+def one_of(exercise, found):
+    """The (names, records) of the only mistake found; None if it could be one or the other."""
+    made = [[exercise.mistake(name) for name in names] for names in found]
+    kinds = {frozenset(mistake.same_as or mistake.id for mistake in pair) for pair in made}
+    return next(iter(found.items())) if len(kinds) == 1 else None

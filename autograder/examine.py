@@ -1,0 +1,239 @@
+"""Examine one implementation: run every probe, count the points, find the mistake.
+
+The one engine behind all doors: the notebook's card, the terminal, pytest and grading.
+"""
+
+import contextlib
+import io
+import os
+import random
+import secrets
+import sys
+import time
+import warnings
+
+import torch
+
+from .compare import differences
+from .diagnose import Record, diagnose
+from .drawing import Draw
+from .limits import SECONDS, OutOfTime, time_limit
+from .ready_made import refused
+from .symptoms import Seen, explain, listing
+from .their_code import find_line, line_of_problem
+from .trial import ask, describe
+from .verdict import Verdict
+
+PRINTED = 400  # so many characters of what the learner's code prints are shown
+
+
+def examine(exercise, subject, seed=None, device="cpu", seconds=SECONDS):
+    """The Verdict on `subject`, an implementation of `exercise`, in at most so many seconds."""
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    started = time.perf_counter()
+    with undisturbed() as printed:
+        try:
+            with time_limit(seconds):
+                records = try_everything(exercise, subject, seed, device)
+                verdict = judge(exercise, subject, records, seed, device)
+        except OutOfTime as late:
+            verdict = out_of_time(exercise, subject, late, seed, seconds)
+    verdict.printed = printed.beginning()
+    verdict.seconds = time.perf_counter() - started
+    return verdict
+
+
+def try_everything(exercise, subject, seed, device="cpu"):
+    """Run every probe on the subject and on the reference."""
+    records = []
+    watch = bool(exercise.refuses) and not is_reference(subject)
+    for promise in exercise.properties:
+        for probe in promise.probes:
+            trial = probe(Draw(seed, probe.__name__, exercise.reference))
+            answer = ask(subject, trial, device, watch=watch)
+            expected = ask(exercise.reference, trial, device, trusted=True)
+            found = differences(answer, expected, trial)
+            records.append(Record(promise, probe.__name__, trial, answer, expected, found))
+            if is_stub(answer):
+                return records
+    return records
+
+
+def out_of_time(exercise, subject, late, seed, seconds):
+    """The Verdict on code that did not come to an end."""
+    verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
+    verdict.missing = [promise.says for promise in exercise.properties]
+    verdict.explanation = [
+        f"Your code was stopped after {seconds:g} seconds; a right answer needs a small part of "
+        f"one. Does a loop in it ever end?"
+    ]
+    verdict.line = line_of_problem(subject, describe(late))
+    return verdict
+
+
+def is_stub(answer):
+    return answer.problem is not None and answer.problem.kind == "NotImplementedError"
+
+
+def is_reference(subject):
+    """The reference may call the fused kernels that learners are to understand first."""
+    return str(getattr(subject, "__module__", "")).startswith("solutions.")
+
+
+def judge(exercise, subject, records, seed, device="cpu"):
+    """Points for the properties that hold, and an explanation for those that do not."""
+    verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
+    broken = broken_properties(exercise, records)
+    for promise in exercise.properties:
+        (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
+        verdict.score += 0 if promise.name in broken else promise.points
+    used = {name for record in records for name in record.answer.facts.get("ready made", ())}
+    ready_made = refused(sorted(used), exercise.refuses)
+    if is_stub(records[-1].answer):
+        verdict.score, verdict.works = 0, []
+        verdict.missing = [promise.says for promise in exercise.properties]
+        verdict.explanation = [
+            "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
+        ]
+        verdict.line = line_of_problem(subject, records[-1].answer.problem)
+    elif ready_made:
+        verdict.score, verdict.diagnosis = 0, "ready_made"
+        right = "Its numbers are right, but" if not broken else "But"
+        verdict.explanation = [
+            f"Your code lets torch's ready-made {listing(ready_made[:2])} do the work. {right} "
+            f"this exercise is about building the thing: {exercise.instead}"
+        ]
+        verdict.line = find_line(subject, "|".join(name.split(".")[-1] for name in ready_made))
+    elif broken:
+        explain_broken(verdict, exercise, subject, records, broken, device)
+    return verdict
+
+
+def broken_properties(exercise, records):
+    """{name of a property: (record, difference) of the first difference that breaks it}"""
+    by_aspect = {a: promise for promise in exercise.properties for a in promise.aspects}
+    broken = {}
+    for record in records:
+        for difference in record.found:
+            promise = by_aspect.get(difference.aspect, record.promise)
+            broken.setdefault(promise.name, (record, difference))
+    for promise in exercise.properties:
+        if not promise.probes and not was_seen(promise, records):
+            broken.setdefault(promise.name, next((r, r.found[0]) for r in records if r.found))
+    return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
+
+
+def was_seen(promise, records):
+    """Code that never works keeps no promises: it does not even get as far as breaking them."""
+    if "names" in promise.aspects:
+        return any("missing" in record.answer.facts for record in records)
+    return any(not record.found for record in records)
+
+
+def explain_broken(verdict, exercise, subject, records, broken, device):
+    """Name the mistake, or else describe the first property that is broken."""
+    diagnosis = diagnose(exercise, records, device)
+    for number, mistake in enumerate(diagnosis.mistakes):
+        record = diagnosis.record
+        seen = Seen(exercise, record.trial, record.answer, record.expected)
+        says = seen.fill(mistake.says)
+        verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
+        verdict.explanation.append(seen.fill(mistake.look))
+        verdict.line = verdict.line or find_line(subject, mistake.line)
+    if diagnosis.mistakes:
+        names = [mistake.id for mistake in diagnosis.mistakes]
+        verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
+        show(verdict, diagnosis.record)
+        if diagnosis.complete:
+            return
+        left = broken_properties(exercise, diagnosis.unexplained)
+        verdict.explanation.append("That explains a part of it, but not all.")
+        broken = left or broken
+    name, (record, difference) = next(iter(broken.items()))
+    seen = Seen(exercise, record.trial, record.answer, record.expected)
+    verdict.explanation.append(explain(seen, difference))
+    promise = next(promise for promise in exercise.properties if promise.name == name)
+    if promise.look:
+        verdict.explanation.append(seen.fill(promise.look))
+    if difference.aspect == "error" and difference.yours is not None:
+        verdict.line = line_of_problem(subject, difference.yours) or verdict.line
+    if not diagnosis.mistakes:
+        show(verdict, record)
+
+
+def show(verdict, record):
+    """Put arrays that differ side by side: the last of the first kind, as what is returned last
+    (attention's weights) is usually what the others are made of."""
+    shown = [d for d in record.found if all(map(torch.is_tensor, (d.yours, d.expected)))]
+    for difference in shown:
+        if difference.aspect == shown[0].aspect and "call" not in difference.name:
+            verdict.name = difference.name
+            verdict.yours, verdict.expected = difference.yours, difference.expected
+
+
+class Printed(io.StringIO):
+    """Keeps the beginning of what is written, however much it is."""
+
+    def write(self, text):
+        if self.tell() < 4 * PRINTED:
+            super().write(text[: 4 * PRINTED])
+        return len(text)
+
+    def beginning(self):
+        text = self.getvalue().strip()
+        return text if len(text) <= PRINTED else text[:PRINTED] + " …"
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Neither the learner's settings disturb the check, nor the check or their code the notebook.
+
+    Inside, torch is as it is at the start; what is printed is kept, and nothing gets to stderr, not
+    even from below Python. Afterwards all settings and random numbers are what they were.
+    """
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    grad = torch.is_grad_enabled()
+    python_state, cwd = random.getstate(), os.getcwd()
+    printed = Printed()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        stack.enter_context(contextlib.redirect_stderr(printed))
+        stack.enter_context(no_stderr())
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if device.type != "cpu":
+            torch.set_default_device("cpu")
+        torch.set_default_dtype(torch.float32)
+        torch.set_grad_enabled(True)
+        try:
+            yield printed
+        finally:
+            torch.set_default_dtype(dtype)
+            if device.type != "cpu":
+                torch.set_default_device(device)
+            torch.set_grad_enabled(grad)
+            random.setstate(python_state)
+            os.chdir(cwd)
+
+
+@contextlib.contextmanager
+def no_stderr():
+    """Send what is written to file descriptor 2 nowhere, for as long as this lasts."""
+    if sys.__stderr__ is not None:
+        with contextlib.suppress(Exception):
+            sys.__stderr__.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no stderr to protect
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,310 @@
+"""Say what is wrong with an answer of no known kind, with the numbers of the learner's own run."""
+
+import itertools
+import re
+
+import torch
+
+from .compare import close
+
+
+class Seen(dict):
+    """What a message may speak of: the trial, the learner's answer, the expected one.
+
+    As a mapping it answers {braces} in messages: first sizes, then the exercise's measures.
+    """
+
+    def __init__(self, exercise, trial, answer, expected):
+        super().__init__(trial.sizes)
+        self.exercise, self.trial = exercise, trial
+        self.answer, self.expected = answer, expected
+        self.yours, self.theirs = answer.arrays, expected.arrays
+        self.arguments = {}
+        for call in reversed(trial.calls):
+            self.arguments |= (trial.build or {}) | trial.options | call.arguments | call.options
+
+    def __missing__(self, name):
+        if name in self.exercise.measures:
+            return self.exercise.measures[name](self)
+        value = self.arguments[name]
+        return shape(value) if isinstance(value, torch.Tensor) else value
+
+    def fill(self, text):
+        """A message with its {braces} filled in; a measure that fails must not cost the message."""
+        try:
+            return text.format_map(self)
+        except Exception:
+            return re.sub(r"\{\w+\}", "…", text)
+
+
+def number(x):
+    """A number as one would write it down."""
+    x = float(x)
+    if x != x:
+        return "NaN"
+    if x in (float("inf"), float("-inf")):
+        return "inf" if x > 0 else "-inf"
+    if x == int(x) and abs(x) < 1e6:
+        return str(int(x))
+    return f"{x:.3g}"
+
+
+def few(x, count=4):
+    """The first numbers of a tensor."""
+    flat = x.detach().flatten()
+    listed = ", ".join(number(value) for value in flat[:count].tolist())
+    return listed + (", …" if flat.numel() > count else "")
+
+
+def shape(x):
+    return f"({', '.join(map(str, x.shape))}{',' if x.dim() == 1 else ''})"
+
+
+def dtype(x):
+    return str(x.dtype).removeprefix("torch.")
+
+
+def explain(seen, difference):
+    """One difference as sentences."""
+    return EXPLAIN[difference.aspect](seen, difference)
+
+
+def explain_built(seen, difference):
+    return (
+        f"Calling {seen.exercise.name}(…) gave {difference.yours}, but it is to be a class derived "
+        f"from nn.Module, whose __init__ begins with super().__init__()."
+    )
+
+
+def explain_names(seen, difference):
+    names, expected = difference.yours, difference.expected
+    if difference.name == "missing":
+        extra = seen.answer.facts.get("extra") or []
+        text = f"Your module has no parameter called {listing(names)}."
+        if extra:
+            text += f" It has {listing(extra)} instead: is it only the name that is different?"
+        else:
+            text += (
+                " Either it is not made, or torch cannot see it: a layer in a plain Python list, "
+                "or a tensor that is no nn.Parameter, is neither trained nor saved."
+            )
+        return text
+    if difference.name == "extra":
+        return f"Your module has parameters that are not asked for: {listing(names)}."
+    if difference.name == "shapes":
+        name, size = next(iter(names.items()))
+        asked = tuple(seen.trial.state[name].shape)
+        return f"Your parameter {name} has shape {size}; expected {asked}."
+    if difference.name == "shared":
+        if len(names) > len(expected or ()):
+            groups = [group for group in names if group not in (expected or ())]
+            return f"One and the same parameter stands under several names: {listing(groups[0])}."
+        missing = [group for group in expected if group not in names]
+        return f"{listing(missing[0])} are to be one and the same parameter, and yours are not."
+    return f"Training cannot change {listing(names)}: requires_grad is False."
+
+
+def explain_error(seen, difference):
+    problem = difference.yours
+    if problem is None:
+        return f"Your code raised no error, but it should have: {difference.expected.message}."
+    if problem.kind == "NotImplementedError":
+        return "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
+    if "Memory" in problem.kind or "allocate memory" in problem.message:
+        wanted = re.search(r"allocate (\d+) bytes", problem.message)
+        much = f"{int(wanted[1]) / 1e9:.1f} GB of memory at once," if wanted else "memory,"
+        return (
+            f"Your code asked for {much} more than it may have, for inputs as small as these "
+            f"{with_inputs(seen)}. Which tensor in it is so large?"
+        )
+    message = problem.message.strip().splitlines()[0] if problem.message.strip() else "no message"
+    return f"Your code raised {problem.kind}: {message} {with_inputs(seen)}"
+
+
+def with_inputs(seen):
+    """The shapes that the learner's code was called with."""
+    call = seen.trial.calls[0]
+    given = [
+        f"{name} {shape(value)}" if isinstance(value, torch.Tensor) else f"{name}={value}"
+        for name, value in (call.arguments | call.options).items()
+        if value is not None and not hasattr(value, "arguments")
+    ]
+    if seen.trial.build:
+        build = seen.trial.build | seen.trial.options
+        made = ", ".join(f"{name}={value}" for name, value in build.items())
+        return f"(made with {made}; called with {', '.join(given)})"
+    return f"(called with {', '.join(given)})"
+
+
+def explain_returned(seen, difference):
+    if isinstance(difference.yours, torch.Tensor) or isinstance(difference.expected, torch.Tensor):
+        return f"`{difference.name}` is missing from what your code gives."
+    return f"Your code returned {difference.yours}; expected is {difference.expected}."
+
+
+def explain_shape(seen, difference):
+    yours, expected = difference.yours, difference.expected
+    text = (
+        f"Your {difference.name} has shape {shape(yours)}; "
+        f"expected {shape(expected)} {with_inputs(seen)}."
+    )
+    if sorted(yours.shape) == sorted(expected.shape):
+        text += " The sizes are right, their order is not."
+    elif yours.numel() == expected.numel():
+        text += " There are as many numbers as there should be, in another arrangement."
+    return text
+
+
+def explain_dtype(seen, difference):
+    values = [x for x in seen.arguments.values() if isinstance(x, torch.Tensor)]
+    given = str(seen.trial.dtype).removeprefix("torch.")
+    start = (
+        f"The input is {given}, and your" if any(map(torch.is_floating_point, values)) else "Your"
+    )
+    return (
+        f"{start} {difference.name} is {dtype(difference.yours)}; "
+        f"expected {dtype(difference.expected)}."
+    )
+
+
+def explain_not_finite(seen, difference):
+    yours = difference.yours
+    kind = "NaN" if bool(yours.isnan().any()) else "inf"
+    count = int((~yours.isfinite()).sum())
+    return (
+        f"{count} of the {yours.numel()} numbers in your {difference.name} are {kind}; "
+        f"expected are ordinary numbers, such as {few(difference.expected, 3)}."
+    )
+
+
+def explain_fact(seen, difference):
+    return f"{difference.name}: yours {difference.yours}, expected {difference.expected}."
+
+
+def explain_changed(seen, difference):
+    changed, names = listing(difference.yours), " and ".join(difference.yours)
+    return (
+        f"Your code changed its argument {changed}: whoever called it finds other numbers in "
+        f"{names} afterwards. Look for an operation that works in place (`+=`, `/=`, a name that "
+        f"ends in `_`, or writing into a slice)."
+    )
+
+
+def explain_gradient(seen, difference):
+    if difference.name.startswith("no gradient"):
+        expected = difference.expected or []
+        missing = [name for name in difference.yours or [] if name not in expected]
+        if not missing:
+            return f"A gradient reaches {listing(expected)}, where there should be none."
+        return (
+            f"No gradient reaches {listing(missing)}, so training could never change "
+            f"{'it' if len(missing) == 1 else 'them'}: something on the way leaves torch's graph "
+            f"(.detach(), .data, .item(), NumPy, torch.no_grad), or it is not used at all."
+        )
+    what = describe_relation(seen, difference)
+    return f"The numbers may be right, but the {difference.name} is not. {what}"
+
+
+def explain_value(seen, difference):
+    for symptom in seen.exercise.symptoms:
+        text = symptom(seen)
+        if text:
+            return text
+    return describe_relation(seen, difference)
+
+
+def describe_relation(seen, difference):
+    """How the learner's numbers relate to the expected ones."""
+    yours, expected, name = difference.yours, difference.expected, difference.name
+    a, b = yours.to(torch.float64), expected.to(torch.float64)
+    if not bool(a.isfinite().all() and b.isfinite().all()):
+        return f"Your {name} is {few(a)}; expected {few(b)}."
+    if a.numel() > 1 and float(a.abs().max()) == 0:
+        return f"All numbers of your {name} are 0; expected are numbers such as {few(b, 3)}."
+    for argument, value in seen.arguments.items():
+        if isinstance(value, torch.Tensor) and value.shape == a.shape and close(yours, value):
+            return f"Your {name} is just `{argument}`, unchanged."
+    if a.numel() > 2:
+        if float(a.max() - a.min()) == 0:
+            return f"All numbers of your {name} are {number(a.flatten()[0])}, whatever goes in."
+        text = proportional(a, b, name) or rearranged(yours, expected, name)
+        if text:
+            return text
+    wrong = (a - b).abs()
+    where = int(wrong.argmax())
+    at = place_of(where, a.shape)
+    count = int((wrong > 1e-4 * max(1e-3, float(b.abs().max()))).sum())
+    how_many = f"{count} of {a.numel()} numbers are off; the worst" if a.numel() > 1 else "It"
+    return (
+        f"Your {name} is not right: {how_many} {f'at {at} ' if a.dim() else ''}is "
+        f"{number(a.flatten()[where])}, expected {number(b.flatten()[where])}."
+    )
+
+
+def place_of(flat_index, size):
+    index = []
+    for length in reversed(size):
+        index.append(flat_index % length)
+        flat_index //= length
+    return f"[{', '.join(map(str, reversed(index)))}]"
+
+
+def proportional(a, b, name):
+    """Is it the right answer but for a factor, or but for a number added to all?"""
+    visible = b.abs() > 1e-3 * b.abs().max()
+    ratio = a[visible] / b[visible]
+    middle = float(ratio.median())
+    if middle and float((ratio - middle).abs().max()) < 1e-3 * abs(middle):
+        return f"Every number of your {name} is {number(middle)} times what is expected."
+    difference = a - b
+    middle = float(difference.median())
+    if float((difference - middle).abs().max()) < 1e-4 * float(b.abs().max()):
+        return f"Every number of your {name} is too large by {number(middle)}."
+    return None
+
+
+def rearranged(a, b, name):
+    """Is it the right answer in another order?"""
+    for dim in range(a.dim()):
+        if a.shape[dim] > 1 and close(a.flip(dim), b):
+            return f"Your {name} is right, but in reverse order along dimension {dim}."
+        for step in (1, -1):
+            inner = a.shape[dim] - 1
+            if inner > 1 and close(
+                a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner)
+            ):
+                way = "later" if step > 0 else "earlier"
+                return f"Your {name} is right, but one place {way} along dimension {dim}."
+    if 2 <= a.dim() <= 4:
+        for order in itertools.permutations(range(a.dim())):
+            moved = a.permute(order)
+            if order != tuple(range(a.dim())) and moved.shape == b.shape and close(moved, b):
+                return f"Your {name} is right but for the order of its dimensions."
+    if close(a.flatten().sort().values, b.flatten().sort().values) and a.numel() > 3:
+        return f"Your {name} has the right numbers in the wrong places."
+    right = [row for row in range(len(a)) if close(a[row], b[row])] if a.dim() > 1 else []
+    if 0 < len(right) < len(a):
+        where = ", ".join(map(str, right))
+        return f"Your {name} is right only for index {where} of its first dimension."
+    return None
+
+
+def listing(names):
+    """`a`, `b` and `c`"""
+    quoted = [f"`{name}`" for name in names]
+    return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
+
+
+EXPLAIN = {
+    "built": explain_built,
+    "names": explain_names,
+    "error": explain_error,
+    "returned": explain_returned,
+    "shape": explain_shape,
+    "dtype": explain_dtype,
+    "not finite": explain_not_finite,
+    "value": explain_value,
+    "fact": explain_fact,
+    "gradient": explain_gradient,
+    "changed": explain_changed,
+}

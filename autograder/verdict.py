@@ -1,0 +1,85 @@
+"""What a check found, as data and as plain text."""
+
+import textwrap
+from dataclasses import dataclass, field
+
+WIDTH = 96
+
+
+@dataclass
+class Verdict:
+    """The outcome of checking one exercise.
+
+    Args:
+        exercise: its id.
+        score, max_score: points.
+        seed: with which the same check can be had again.
+        diagnosis: id of the mistake that was recognised, or None.
+        also: id of a second one.
+        works, missing: what the properties that hold, and that do not hold, promise.
+        explanation: paragraphs: what happened, and what to look at next.
+        line: the learner's line where it happened, if one was found.
+        name, yours, expected: arrays to show side by side, if there are any.
+        printed: what the learner's code printed.
+        hints: three steps.
+    """
+
+    exercise: str
+    score: int = 0
+    max_score: int = 0
+    seed: int = 0
+    diagnosis: str | None = None
+    also: str | None = None
+    works: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    explanation: list[str] = field(default_factory=list)
+    line: object = None
+    name: str = ""
+    yours: object = None
+    expected: object = None
+    printed: str = ""
+    hints: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def passed(self):
+        return self.max_score > 0 and self.score == self.max_score
+
+    @property
+    def headline(self):
+        mark = "✓" if self.passed else "✗"
+        verdict = "all is right" if self.passed else "not yet right"
+        return f"{mark} {self.exercise}: {verdict} ({self.score} of {self.max_score} points)"
+
+    @property
+    def message(self):
+        """The explanation in one piece, for a report in JSON."""
+        if self.passed:
+            return "All is right."
+        works = f"Works: {'; '.join(self.works)}. " if self.works else ""
+        line = f" Probably {self.line}." if self.line else ""
+        return works + " ".join(self.explanation) + line
+
+    def text(self, hints=1):
+        """Plain text for a terminal, and for a notebook without rich display."""
+        parts = [self.headline]
+        if self.passed:
+            return "\n".join(parts)
+        if self.works:
+            parts.append(wrapped("Works:   ", "; ".join(self.works)))
+        if self.missing:
+            parts.append(wrapped("Not yet: ", "; ".join(self.missing)))
+        parts += [wrapped("", paragraph) for paragraph in self.explanation]
+        if self.line:
+            parts.append(wrapped("Look at: ", str(self.line)))
+        if self.printed:
+            parts.append(wrapped("Printed: ", self.printed))
+        parts += [wrapped("Hint:    ", hint) for hint in self.hints[:hints]]
+        parts.append(f"  (The same check again: seed={self.seed}.)")
+        return "\n".join(parts)
+
+
+def wrapped(label, text):
+    return textwrap.fill(
+        label + text, WIDTH, initial_indent="  ", subsequent_indent="  " + " " * len(label)
+    )

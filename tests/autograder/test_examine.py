@@ -1,0 +1,199 @@
+"""Points, explanations, and peace: a check changes nothing around it."""
+
+import os
+import random
+import time
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from autograder.checks import find
+from autograder.examine import examine
+from tests.autograder.implementations import attention
+
+SOFTMAX = find("attention.softmax")
+ATTENTION = find("attention.scaled_dot_product_attention")
+MASK = find("attention.causal_mask")
+
+
+def right_softmax(x, dim=-1):
+    return (x - x.logsumexp(dim, keepdim=True)).exp()
+
+
+def text_of(exercise, subject, **options):
+    return " ".join(examine(exercise, subject, seed=1, **options).explanation)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_gives_others():
+    def shifted(x, dim=-1):
+        return right_softmax(x, dim) + 0.5
+
+    first, again, other = (examine(SOFTMAX, shifted, seed).yours for seed in (5, 5, 6))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_without_a_seed_every_check_draws_anew():
+    assert examine(SOFTMAX, right_softmax).seed != examine(SOFTMAX, right_softmax).seed
+
+
+def test_points_are_those_of_the_properties_that_hold():
+    def last_only(x, dim=-1):
+        return right_softmax(x, -1)
+
+    verdict = examine(SOFTMAX, last_only, seed=1)
+    assert verdict.score == verdict.max_score - 1
+    assert len(verdict.missing) == 1
+    assert "`dim`" in verdict.missing[0]
+
+
+@pytest.mark.parametrize("answer", [None, "text", [1, 2], (1, 2, 3), {}, 7, float("nan")])
+def test_any_wrong_kind_of_answer_gets_a_sentence_and_no_points(answer):
+    verdict = examine(ATTENTION, lambda *inputs: answer, seed=1)
+    assert verdict.score == 0
+    assert "Your code returned" in verdict.message
+
+
+def test_code_that_never_works_gets_no_points_for_breaking_nothing():
+    def fails(*inputs):
+        raise ZeroDivisionError("division by zero")
+
+    assert examine(ATTENTION, fails, seed=1).score == 0
+
+
+def test_an_exception_is_shown_with_the_learners_own_line():
+    def broken(query, key, value, mask=None):
+        return query @ key, value
+
+    verdict = examine(ATTENTION, broken, seed=1)
+    assert "RuntimeError" in verdict.message
+    assert "query (2, 3, 5, 4)" in verdict.message
+    assert verdict.line.text == "return query @ key, value"
+    assert verdict.line.place == "test_examine.py"
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit, RecursionError, MemoryError, KeyError, StopIteration]
+)
+def test_whatever_is_raised_is_caught(error):
+    def raises(length):
+        raise error("no")
+
+    verdict = examine(MASK, raises, seed=1)
+    assert verdict.score == 0
+    assert verdict.explanation
+
+
+def test_stopping_by_hand_stops_the_check():
+    def interrupted(length):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        examine(MASK, interrupted, seed=1)
+
+
+def test_an_endless_loop_is_stopped_and_its_line_is_shown():
+    def endless(length):
+        while True:
+            length += 1
+
+    started = time.perf_counter()
+    verdict = examine(MASK, endless, seed=1, seconds=0.3)
+    assert time.perf_counter() - started < 3
+    assert verdict.score == 0
+    assert "stopped after 0.3 seconds" in verdict.message
+    assert verdict.line.text in ("while True:", "length += 1")
+
+
+def test_ready_made_versions_are_refused_kindly():
+    def borrowed(query, key, value, mask=None):
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask), attention(
+            query, key, value, mask
+        )[1]
+
+    verdict = examine(ATTENTION, borrowed, seed=1)
+    assert verdict.score == 0
+    assert verdict.diagnosis == "ready_made"
+    assert "Its numbers are right, but" in verdict.message
+    assert "scaled_dot_product_attention" in verdict.line.text
+
+
+def test_ready_made_versions_are_found_by_running_and_not_by_reading():
+    def hidden(x, dim=-1):
+        return getattr(F, "soft" + "max")(x, dim)
+
+    assert examine(SOFTMAX, hidden, seed=1).diagnosis == "ready_made"
+
+    def softmax_scaled_dot_product_attention_layer_norm(x, dim=-1):
+        """The words are only in the name."""
+        return right_softmax(x, dim)
+
+    assert examine(SOFTMAX, softmax_scaled_dot_product_attention_layer_norm, seed=1).passed
+
+
+def test_softmax_of_torch_is_fine_inside_attention():
+    assert examine(ATTENTION, attention, seed=1).passed
+
+
+def test_nothing_around_a_check_is_changed(capfd):
+    def meddler(x, dim=-1):
+        print("hello " * 1000)
+        os.write(2, b"low-level noise")
+        warnings.warn("loud", stacklevel=1)
+        torch.manual_seed(3)
+        random.seed(3)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        os.chdir("/")
+        return right_softmax(x, dim)
+
+    torch.manual_seed(11)
+    random.seed(11)
+    expected = torch.rand(3), random.random()
+    torch.manual_seed(11)
+    random.seed(11)
+    folder = os.getcwd()
+    verdict = examine(SOFTMAX, meddler, seed=1)
+    assert torch.equal(torch.rand(3), expected[0])
+    assert random.random() == expected[1]
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.is_grad_enabled()
+    assert os.getcwd() == folder
+    assert len(verdict.printed) < 500
+    assert verdict.printed.startswith("hello hello")
+    said = capfd.readouterr()
+    assert said.out == said.err == ""
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_notebooks_own_settings_do_not_disturb(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.no_grad():
+            assert examine(SOFTMAX, right_softmax, seed=1).passed
+            assert examine(ATTENTION, attention, seed=1).passed
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_changing_an_argument_is_told_with_its_name():
+    def changes(query, key, value, mask=None):
+        result = attention(query, key.clone(), value, mask)
+        key.data.zero_()
+        return result
+
+    verdict = examine(ATTENTION, changes, seed=1)
+    assert not verdict.passed
+    assert "changed its argument `key`" in verdict.message
+
+
+def test_a_missing_gradient_is_told_with_its_name():
+    def cut(query, key, value, mask=None):
+        return attention(query, key.detach(), value, mask)
+
+    verdict = examine(ATTENTION, cut, seed=1)
+    assert verdict.score == verdict.max_score - 1
+    assert "No gradient reaches `key`" in verdict.message
