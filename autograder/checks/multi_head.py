@@ -1,0 +1,847 @@
+"""Lesson 2: how multi-head attention is checked."""
+
+import torch
+
+from ..exercise import Exercise, Mistake, Property
+from ..ready_made import ATTENTION
+from ..symptoms import few, shape
+from ..trial import Answer, Call, Trial, call
+
+# --- Cutting into heads, and putting together again -----------------------------------------------
+
+
+def split(draw, batch=2, length=5, heads=3, d_head=4):
+    trial = call(x=draw.normal(batch, length, heads * d_head), num_heads=heads)
+    trial.sizes = {"batch": batch, "length": length, "heads": heads, "d_head": d_head}
+    return trial
+
+
+def split_a_batch(draw):
+    return split(draw)
+
+
+def split_other_sizes(draw):
+    return split(draw, batch=4, length=3, heads=2, d_head=5)
+
+
+def split_one_head(draw):
+    return split(draw, heads=1, d_head=6)
+
+
+def split_one_token(draw):
+    return split(draw, batch=1, length=1)
+
+
+def split_narrow_heads(draw):
+    return split(draw, heads=6, d_head=1)
+
+
+def split_gradients(draw):
+    trial = split(draw)
+    trial.gradients = True
+    return trial
+
+
+def split_in_float64(draw):
+    trial = split(draw)
+    trial.dtype = torch.float64
+    return trial
+
+
+def split_strided(draw):
+    trial = split(draw)
+    trial.strided = True
+    return trial
+
+
+def shapes(seen):
+    """Measures that both exercises' messages name."""
+    return shape(seen.yours["output"])
+
+
+LOOK_AT_ORDER = (
+    "Number the features of one token 0, 1, 2, … and see where they end up: a reshape never moves "
+    "numbers in memory, it only counts them out anew."
+)
+CUT = "x = x.reshape(batch, length, num_heads, d_head)"
+TURN = "return x.transpose(1, 2)"
+
+split_heads = Exercise(
+    id="multi_head.split_heads",
+    properties=(
+        Property(
+            "values",
+            3,
+            "every head gets its own features of every token",
+            (split_a_batch, split_other_sizes, split_strided),
+            look=LOOK_AT_ORDER,
+        ),
+        Property(
+            "sizes",
+            1,
+            "one head, one token, heads of one feature",
+            (split_one_head, split_one_token, split_narrow_heads),
+        ),
+        Property("gradients", 1, "gradients flow back", (split_gradients,), aspects=("gradient",)),
+        Property("dtype", 1, "the dtype stays", (split_in_float64,), aspects=("dtype",)),
+        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+    ),
+    mistakes=(
+        Mistake(
+            "reshape_only",
+            ((CUT, "x = x.reshape(batch, num_heads, length, d_head)"), (TURN, "return x")),
+            "The shape is right and the numbers are in the wrong places: reshaping (batch, length, "
+            "d_model) straight to (batch, heads, length, d_head) gives head 0 all features of the "
+            "first tokens, in place of some features of all tokens.",
+            LOOK_AT_ORDER,
+            r"view|reshape|unflatten",
+        ),
+        Mistake(
+            "not_turned",
+            ((TURN, "return x"),),
+            "Your result has shape {your_shape}, (batch, length, heads, d_head): the features are "
+            "cut rightly, but the heads do not yet stand beside the batch.",
+            "Which two dimensions have to change places?",
+            r"return|view|reshape|unflatten",
+        ),
+        Mistake(
+            "interleaved",
+            (
+                (CUT, "x = x.reshape(batch, length, d_head, num_heads)"),
+                (TURN, "return x.permute(0, 3, 1, 2)"),
+            ),
+            "You deal the features out like cards: head 0 gets features 0, {heads}, …; it is to "
+            "get the first {d_head} in a row.",
+            "In which order do heads and features stand, when the last dimension is cut?",
+            r"view|reshape|unflatten",
+        ),
+        Mistake(
+            "wrong_dimensions_turned",
+            ((TURN, "return x.transpose(2, 3)"),),
+            "Your result has shape {your_shape}: you turned heads and features round, and not "
+            "length and heads.",
+            "Which two dimensions have to change places?",
+            r"transpose|permute|swap|move",
+        ),
+        Mistake(
+            "heads_before_batch",
+            ((TURN, "return x.permute(2, 0, 1, 3)"),),
+            "Your result has shape {your_shape}, with the heads in front of the batch; expected "
+            "is (batch, heads, length, d_head).",
+            "The batch comes first, always.",
+            r"transpose|permute|stack|move",
+        ),
+        Mistake(
+            "heads_merged_with_batch",
+            ((TURN, "return x.transpose(1, 2).flatten(0, 1)"),),
+            "Your result has shape {your_shape}: heads and batch are one dimension; expected are "
+            "two, (batch, heads, length, d_head).",
+            "Where does your code make one dimension of two?",
+            r"view|reshape|flatten|cat",
+        ),
+        Mistake(
+            "heads_and_width_confused",
+            ((CUT, "x = x.reshape(batch, length, d_head, num_heads)"),),
+            "Your result has shape {your_shape}: it has d_head={d_head} heads of {heads} features, "
+            "and is to have {heads} heads of {d_head} features.",
+            "d_head is the width of one head, num_heads says how many there are.",
+            r"view|reshape|unflatten",
+        ),
+        Mistake(
+            "only_first_head",
+            ((TURN, "return x.transpose(1, 2)[:, :1].expand(-1, num_heads, -1, -1)"),),
+            "All your heads have the features of head 0.",
+            "Does your loop over heads use its counter?",
+            r"for|expand|repeat",
+        ),
+        Mistake(
+            "feature_order_reversed",
+            ((TURN, "return x.transpose(1, 2).flip(1)"),),
+            "Your heads stand in reverse order: head 0 has the last features.",
+            "Head 0 gets the first d_head features.",
+            r"flip|::-1|insert|reversed",
+        ),
+        Mistake(
+            "graph_cut",
+            ((TURN, "return x.transpose(1, 2).detach()"),),
+            "The numbers are right, but no gradient gets back to x.",
+            "Look for .detach(), .data, .numpy(), torch.tensor(...) or torch.no_grad().",
+            r"detach|\.data|item|numpy|no_grad|torch\.tensor",
+        ),
+    ),
+    hints=(
+        "Take one token with features 0 1 2 3 4 5 and two heads: which features does head 0 get?",
+        "First only the last dimension is cut in two; then the heads move to where attention "
+        "wants them.",
+        "A reshape to (batch, length, heads, d_head), then two dimensions change places.",
+    ),
+    measures={"your_shape": shapes},
+)
+
+
+def merge(draw, batch=2, length=5, heads=3, d_head=4):
+    trial = call(x=draw.normal(batch, heads, length, d_head))
+    trial.sizes = {"batch": batch, "length": length, "heads": heads, "d_head": d_head}
+    return trial
+
+
+def merge_a_batch(draw):
+    return merge(draw)
+
+
+def merge_other_sizes(draw):
+    return merge(draw, batch=4, length=3, heads=2, d_head=5)
+
+
+def merge_one_head(draw):
+    return merge(draw, heads=1, d_head=6)
+
+
+def merge_one_token(draw):
+    return merge(draw, batch=1, length=1)
+
+
+def merge_narrow_heads(draw):
+    return merge(draw, heads=6, d_head=1)
+
+
+def merge_strided(draw):
+    trial = merge(draw)
+    trial.strided = True
+    return trial
+
+
+def merge_gradients(draw):
+    trial = merge(draw)
+    trial.gradients = True
+    return trial
+
+
+def merge_in_float64(draw):
+    trial = merge(draw)
+    trial.dtype = torch.float64
+    return trial
+
+
+TURN_BACK = "x = x.transpose(1, 2)"
+JOIN = "return x.reshape(batch, length, heads * d_head)"
+
+merge_heads = Exercise(
+    id="multi_head.merge_heads",
+    properties=(
+        Property(
+            "values",
+            3,
+            "the heads of every token stand side by side again",
+            (merge_a_batch, merge_other_sizes, merge_strided),
+            look=LOOK_AT_ORDER,
+        ),
+        Property(
+            "sizes",
+            1,
+            "one head, one token, heads of one feature",
+            (merge_one_head, merge_one_token, merge_narrow_heads),
+        ),
+        Property("gradients", 1, "gradients flow back", (merge_gradients,), aspects=("gradient",)),
+        Property("dtype", 1, "the dtype stays", (merge_in_float64,), aspects=("dtype",)),
+        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+    ),
+    mistakes=(
+        Mistake(
+            "reshape_only",
+            ((TURN_BACK, "pass"),),
+            "The shape is right and the numbers are in the wrong places: reshaping (batch, heads, "
+            "length, d_head) straight to (batch, length, d_model) puts several tokens of one head "
+            "side by side, in place of several heads of one token.",
+            LOOK_AT_ORDER,
+            r"view|reshape|flatten",
+        ),
+        Mistake(
+            "viewed_after_turning",
+            ((JOIN, "return x.view(batch, length, heads * d_head)"),),
+            "After the transpose the numbers do not lie in memory in the order that you want to "
+            "see them in, and .view() only works if they do.",
+            "Which function copies where that is needed?",
+            r"view",
+        ),
+        Mistake(
+            "interleaved",
+            (
+                (TURN_BACK, "x = x.permute(0, 2, 3, 1)"),
+                (JOIN, "return x.reshape(batch, length, heads * d_head)"),
+            ),
+            "You deal the features out like cards: your first {heads} features are the first "
+            "of every head; they are to be {d_head} of head 0, then those of head 1.",
+            "In which order do heads and features stand before they are joined?",
+            r"permute|transpose",
+        ),
+        Mistake(
+            "heads_averaged",
+            ((JOIN, "return x.mean(2)"),),
+            "You average the heads: your result is {d_head} wide, expected is {heads} · {d_head}.",
+            "What each head has found is to be kept: side by side.",
+            r"mean",
+        ),
+        Mistake(
+            "heads_summed",
+            ((JOIN, "return x.sum(2)"),),
+            "You add up the heads: your result is {d_head} wide, expected is {heads} · {d_head}.",
+            "What each head has found is to be kept: side by side.",
+            r"sum",
+        ),
+        Mistake(
+            "heads_in_reverse",
+            ((TURN_BACK, "x = x.flip(1).transpose(1, 2)"),),
+            "Your heads stand in reverse order: the features of the last head come first.",
+            "Head 0 comes first.",
+            r"flip|::-1|reversed",
+        ),
+        Mistake(
+            "heads_kept",
+            ((JOIN, "return x"),),
+            "Your result still has four dimensions, {your_shape}: length and heads have changed "
+            "places, but the heads are not joined.",
+            "Which two dimensions become one?",
+            r"return",
+        ),
+        Mistake(
+            "joined_with_length",
+            ((TURN_BACK, "pass"), (JOIN, "return x.reshape(batch, heads * length, d_head)")),
+            "Your result has shape {your_shape}: you joined heads and length, and not heads and "
+            "features.",
+            "Which two dimensions become one?",
+            r"view|reshape|flatten|cat",
+        ),
+        Mistake(
+            "graph_cut",
+            ((TURN_BACK, "x = x.transpose(1, 2).detach()"),),
+            "The numbers are right, but no gradient gets back to x.",
+            "Look for .detach(), .data, .numpy(), torch.tensor(...) or torch.no_grad().",
+            r"detach|\.data|item|numpy|no_grad|torch\.tensor",
+        ),
+    ),
+    hints=(
+        "Whatever split_heads did last has to be undone first.",
+        "The heads go back behind the length, so that the features of one token lie side by side.",
+        "Two dimensions change places, then the last two become one.",
+    ),
+    measures={"your_shape": shapes},
+)
+
+# --- Multi-head attention -------------------------------------------------------------------------
+
+BUILD = {"d_model": 12, "num_heads": 3}
+
+
+def look(draw, mask=None, build=None, batch=2, queries=5, keys=7, **trial):
+    """A trial of the module with random weights, and queries and keys of different length."""
+    build = build or BUILD
+    d_model, heads = build["d_model"], build["num_heads"]
+    arguments = {
+        "query": draw.normal(batch, queries, d_model),
+        "key": draw.normal(batch, keys, d_model),
+        "value": draw.normal(batch, keys, d_model),
+    }
+    if mask is not None:
+        arguments["mask"] = mask
+    state = draw.weights(draw.reference(**build))
+    sizes = {"batch": batch, "queries": queries, "keys": keys, "heads": heads}
+    sizes |= {"d_model": d_model, "d_head": d_model // heads}
+    calls = [Call(arguments, reads=("weights",))]
+    return Trial(calls, build, state=state, sizes=sizes, **trial)
+
+
+def heads_of_a_batch(draw):
+    return look(draw)
+
+
+def heads_to_itself(draw):
+    """Query, key and value are the same, as in self-attention."""
+    trial = look(draw, queries=6, keys=6)
+    x = draw.normal(2, 6, 12)
+    trial.calls = [Call({"query": x, "key": x, "value": x}, reads=("weights",))]
+    return trial
+
+
+def heads_of_one(draw):
+    return look(draw, build={"d_model": 6, "num_heads": 1}, batch=3)
+
+
+def heads_of_one_feature(draw):
+    return look(draw, build={"d_model": 5, "num_heads": 5})
+
+
+def heads_to_one_token(draw):
+    return look(draw, batch=1, queries=1, keys=1)
+
+
+def heads_with_mask(draw):
+    return look(draw, draw.mask(2, 3, 5, 7))
+
+
+def heads_with_shared_mask(draw):
+    return look(draw, draw.mask(5, 7))
+
+
+def heads_with_padding(draw):
+    return look(draw, draw.mask(2, 1, 1, 7))
+
+
+def heads_twice(draw):
+    """Two calls of different length: nothing of the first may be left in the second."""
+    trial = look(draw)
+    second = look(draw, batch=3, queries=4, keys=2)
+    trial.calls = [*trial.calls, *second.calls]
+    return trial
+
+
+def heads_gradients(draw):
+    return look(draw, draw.mask(5, 7), gradients=True)
+
+
+def heads_in_float64(draw):
+    return look(draw, dtype=torch.float64)
+
+
+def heads_in_bfloat16(draw):
+    return look(draw, dtype=torch.bfloat16)
+
+
+DROPPED = 0.25
+
+
+def heads_with_dropout(draw):
+    """All keys alike and all values 1, so that the output shows which weights were dropped."""
+    trial = look(draw)
+    trial.build = BUILD | {"dropout": DROPPED}
+    trial.state = {name: torch.zeros_like(x) for name, x in trial.state.items()}
+    trial.state["w_value.bias"] = torch.ones(12)
+    trial.state["w_output.weight"] = torch.eye(12)
+    x, two = draw.normal(4, 60, 12), draw.normal(4, 2, 12)
+    arguments = {"query": x, "key": two, "value": two}
+    trial.calls = [
+        Call(arguments, training=True, reads=("weights",)),
+        Call(arguments, training=True),
+        Call(arguments),
+    ]
+    trial.digest = what_was_dropped
+    return trial
+
+
+def what_was_dropped(answer):
+    """Each query sees two keys: how much of them is left, in training and in eval mode?"""
+    first, second, off = (answer.arrays.get(f"output{call}") for call in ("", *LATER))
+    facts = {name: fact for name, fact in answer.facts.items() if "detached" not in name}
+    if any(x is None or x.shape != (4, 60, 12) for x in (first, second, off)):
+        return Answer(answer.arrays, facts)
+    heads = first.unflatten(-1, (3, 4))
+    facts["what is left of two weights in training"] = levels(heads)
+    # 720 draws of mean 1 and variance 1/6: six standard deviations are 0.1.
+    facts["its mean stays 1"] = abs(float(heads.mean()) - 1) < 0.1
+    facts["all features of a head lose the same"] = bool((heads == heads[..., :1]).all())
+    facts["two calls in training are alike"] = torch.equal(first, second)
+    facts["what is left in eval mode"] = levels(off)
+    if "weights" in answer.arrays:
+        facts["`weights` in training"] = levels(answer.arrays["weights"])
+    return Answer({}, facts)
+
+
+LATER = (" (call 2)", " (call 3)")
+
+
+def levels(x):
+    """The different values of a tensor, as text."""
+    values = x.double().mul(100).round().div(100).unique()
+    return "many values" if len(values) > 4 else few(values)
+
+
+IN = {
+    name: f"split_heads(self.w_{name}({name}), self.num_heads)"
+    for name in ("query", "key", "value")
+}
+OUT = "return self.w_output(merge_heads(output))"
+KEEP = "self.last_call = query.detach(), key.detach(), None if mask is None else mask.clone()"
+ATTEND = "attend(query, key, value, mask, self.dropout if self.training else 0.0)"
+WEIGHTS = "return scaled_dot_product_attention(query, key, key, mask)[1]"
+MAKE_OUTPUT = "self.w_output = nn.Linear(d_model, d_model)"
+
+
+def by_view(name):
+    """Cut into heads without a transpose."""
+    width = f"{name}.shape[-1] // self.num_heads"
+    return f"self.w_{name}({name}).reshape({name}.shape[0], self.num_heads, -1, {width})"
+
+
+def dealt(name):
+    """Cut into heads like dealing cards."""
+    cut = f"(*{name}.shape[:2], -1, self.num_heads)"
+    return f"self.w_{name}({name}).reshape{cut}.permute(0, 3, 1, 2)"
+
+
+SPLIT_BY_VIEW = tuple((IN[name], by_view(name)) for name in IN)
+MERGED_BY_VIEW = ("merge_heads(output)", "output.reshape(output.shape[0], output.shape[2], -1)")
+LOOK_AT_ROLES = (
+    "There are four Linears and three inputs. Which Linear meets which input, and where do the "
+    "results go?"
+)
+
+MultiHeadAttention = Exercise(
+    id="multi_head.MultiHeadAttention",
+    properties=(
+        Property(
+            "parts",
+            1,
+            "the four projections are there under their names",
+            aspects=("built", "names"),
+        ),
+        Property(
+            "values",
+            3,
+            "the output is right, for queries and keys of different length",
+            (heads_of_a_batch, heads_to_itself, heads_to_one_token),
+        ),
+        Property(
+            "heads",
+            1,
+            "it works with one head, and with as many as features",
+            (heads_of_one, heads_of_one_feature),
+        ),
+        Property(
+            "mask",
+            2,
+            "masks of every shape are respected",
+            (heads_with_mask, heads_with_shared_mask, heads_with_padding),
+            look="The mask is True where a query may attend, and goes to every head.",
+        ),
+        Property("again", 1, "a second call with other lengths is right, too", (heads_twice,)),
+        Property(
+            "gradients",
+            1,
+            "gradients reach the inputs and all parameters",
+            (heads_gradients,),
+            aspects=("gradient",),
+        ),
+        Property(
+            "dropout",
+            1,
+            "dropout acts on the weights, in training only",
+            (heads_with_dropout,),
+            look="Dropout sets some attention weights to 0 and scales up the rest; .weights shows "
+            "them before that.",
+        ),
+        Property(
+            "dtype",
+            1,
+            "the result has the dtype of the input",
+            (heads_in_float64, heads_in_bfloat16),
+            aspects=("dtype",),
+        ),
+        Property("arguments", 1, "inputs and mask stay as they were", aspects=("changed",)),
+    ),
+    mistakes=(
+        Mistake(
+            "split_by_view",
+            SPLIT_BY_VIEW,
+            "Your heads mix tokens: (batch, length, d_model) is reshaped straight to (batch, "
+            "heads, length, d_head). All shapes are right, and training works, too, but head 0 "
+            "sees all features of the first tokens, in place of its features of all tokens.",
+            LOOK_AT_ORDER,
+            r"view|reshape",
+        ),
+        Mistake(
+            "merged_by_view",
+            (MERGED_BY_VIEW,),
+            "Each head's result is right, but they are joined in the wrong order: (batch, heads, "
+            "length, d_head) is reshaped straight to (batch, length, d_model), which puts several "
+            "tokens of one head side by side.",
+            LOOK_AT_ORDER,
+            r"view|reshape|flatten",
+        ),
+        Mistake(
+            "split_and_merged_by_view",
+            (*SPLIT_BY_VIEW, MERGED_BY_VIEW),
+            "Splitting and merging are both a reshape alone: your heads mix tokens, each looks at "
+            "all features of some tokens, in place of some features of all tokens.",
+            LOOK_AT_ORDER,
+            r"view|reshape",
+        ),
+        Mistake(
+            "heads_dealt_like_cards",
+            tuple((IN[name], dealt(name)) for name in IN),
+            "You deal the features out to the heads like cards, 0, {heads}, …, but join them in a "
+            "row: head 0 is to get the first {d_head} features.",
+            LOOK_AT_ORDER,
+            r"view|reshape|permute",
+        ),
+        Mistake(
+            "heads_dealt_and_collected",
+            (
+                *((IN[name], dealt(name)) for name in IN),
+                (OUT, "return self.w_output(output.permute(0, 2, 3, 1).flatten(2))"),
+            ),
+            "You deal the features out to the heads like cards and collect them in the same way. "
+            "That is an attention as good as any, but its heads are others than those of the "
+            "weights that were copied in: head 0 is to get the first {d_head} features.",
+            LOOK_AT_ORDER,
+            r"view|reshape|permute",
+        ),
+        Mistake(
+            "heads_and_width_confused",
+            tuple(
+                (
+                    IN[name],
+                    f"split_heads(self.w_{name}({name}), {name}.shape[-1] // self.num_heads)",
+                )
+                for name in IN
+            ),
+            "You have {d_head} heads of {heads} features; asked for are {heads} heads of {d_head}.",
+            "d_head is the width of one head, num_heads says how many there are.",
+            r"view|reshape|split|//",
+        ),
+        Mistake(
+            "no_scale",
+            ((IN["query"], f"{IN['query']} * (query.shape[-1] / self.num_heads) ** 0.5"),),
+            "Your scores are not scaled: the dot product of {d_head} features grows with the root "
+            "of {d_head}.",
+            "The attention that you wrote in lesson 1 does this already.",
+            r"@|matmul|einsum|softmax",
+        ),
+        Mistake(
+            "scaled_by_model_width",
+            ((IN["query"], f"{IN['query']} / self.num_heads**0.5"),),
+            "Your scores are divided by the root of d_model={d_model}; each head compares only "
+            "{d_head} features.",
+            "How wide are the vectors whose dot product you scale?",
+            r"sqrt|\*\* ?-?0\.5",
+        ),
+        Mistake(
+            "no_output_projection",
+            ((OUT, "return merge_heads(output)"),),
+            "Your output is the heads side by side: w_output is there, but never used.",
+            "What lets one head's findings reach the features of another?",
+            r"return",
+        ),
+        Mistake(
+            "output_projection_missing",
+            ((OUT, "return merge_heads(output)"), (MAKE_OUTPUT, "pass")),
+            "Your output is the heads side by side: there is no w_output that mixes them.",
+            "Compare with the formula: what stands behind Concat(head_1, …, head_h)?",
+            r"return",
+        ),
+        Mistake(
+            "heads_averaged",
+            ((OUT, "return self.w_output(output.mean(1).repeat(1, 1, self.num_heads))"),),
+            "Your heads are averaged: all of them say the same afterwards.",
+            "What each head has found is to be kept: side by side.",
+            r"mean|sum",
+        ),
+        Mistake(
+            "one_projection_for_all",
+            (
+                (IN["key"], IN["key"].replace("w_key", "w_query")),
+                (IN["value"], IN["value"].replace("w_value", "w_query")),
+            ),
+            "Queries, keys and values all go through w_query, so what a token looks for, offers "
+            "and hands over is the same.",
+            LOOK_AT_ROLES,
+            r"w_query\(",
+        ),
+        Mistake(
+            "key_through_query_projection",
+            ((IN["key"], IN["key"].replace("w_key", "w_query")),),
+            "Your keys go through w_query, in place of w_key.",
+            LOOK_AT_ROLES,
+            r"w_query\(",
+        ),
+        Mistake(
+            "value_through_key_projection",
+            ((IN["value"], IN["value"].replace("w_value", "w_key")),),
+            "Your values go through w_key, in place of w_value.",
+            LOOK_AT_ROLES,
+            r"w_key\(",
+        ),
+        Mistake(
+            "query_and_key_swapped",
+            (
+                (IN["query"], IN["query"].replace("w_query", "w_key")),
+                (IN["key"], IN["key"].replace("w_key", "w_query")),
+            ),
+            "Queries go through w_key and keys through w_query.",
+            LOOK_AT_ROLES,
+            r"w_key\(",
+        ),
+        Mistake(
+            "value_from_key",
+            (
+                (IN["value"], IN["value"].replace("(value)", "(key_in)")),
+                ("query = split", "key_in = key\n        query = split"),
+            ),
+            "Your values are made from `key`; the third input, `value`, is never used. In "
+            "self-attention that does not show, because all three are the same.",
+            LOOK_AT_ROLES,
+            r"w_value\(",
+        ),
+        Mistake(
+            "only_query_is_used",
+            (
+                (IN["key"], IN["key"].replace("(key)", "(x)")),
+                (IN["value"], IN["value"].replace("(value)", "(x)")),
+                ("query = split", "x = query\n        query = split"),
+            ),
+            "Queries, keys and values are all made from `query`: that is self-attention, whatever "
+            "is handed in as key and value.",
+            LOOK_AT_ROLES,
+            r"w_key\(",
+        ),
+        Mistake(
+            "values_not_projected",
+            ((IN["value"], "split_heads(value, self.num_heads)"),),
+            "Your values are the input itself: w_value is never used.",
+            LOOK_AT_ROLES,
+            r"value",
+        ),
+        Mistake(
+            "mask_ignored",
+            (
+                (ATTEND, ATTEND.replace("mask", "None")),
+                (KEEP, "self.last_call = query.detach(), key.detach(), None"),
+            ),
+            "The output is the same with and without a mask: it is not handed on.",
+            "Who needs to know about the mask?",
+            r"attention\(",
+        ),
+        Mistake(
+            "mask_inverted",
+            (("query = split", "mask = None if mask is None else ~mask\n        query = split"),),
+            "Your mask works the other way round: the keys that should be hidden get all the "
+            "weight.",
+            "True means: may be attended to.",
+            r"mask",
+        ),
+        Mistake(
+            "weights_not_kept",
+            ((WEIGHTS, "return None"),),
+            "The output is right, but `weights` holds nothing after a call.",
+            "The lesson draws the weights: keep what attention returns beside the output.",
+            r"attention\(",
+        ),
+        Mistake(
+            "weights_averaged",
+            ((WEIGHTS, WEIGHTS + ".mean(1)"),),
+            "Your `weights` are averaged over the heads, {weights_shape}; expected is one matrix "
+            "for every head, (batch, heads, query, key).",
+            "What would you like to see of each head?",
+            r"weights",
+        ),
+        Mistake(
+            "weights_of_first_head",
+            ((WEIGHTS, WEIGHTS + "[:, 0]"),),
+            "Your `weights` are those of the first head alone, {weights_shape}; expected is one "
+            "matrix for every head, (batch, heads, query, key).",
+            "What would you like to see of each head?",
+            r"weights",
+        ),
+        Mistake(
+            "weights_not_detached",
+            ((KEEP, "self.last_call = query, key, None if mask is None else mask.clone()"),),
+            "Your `weights` still hang on torch's graph: as long as they are kept, so is all the "
+            "memory of the last forward pass.",
+            "What is only to be looked at needs no gradient.",
+            r"weights",
+        ),
+        Mistake(
+            "weights_after_dropout",
+            ((WEIGHTS, "return F.dropout(" + WEIGHTS[7:] + ", self.dropout, self.training)"),),
+            "In training your `weights` are those after dropout; expected are those before, which "
+            "add up to 1.",
+            "At which moment do you keep them?",
+            r"weights",
+        ),
+        Mistake(
+            "dropout_always",
+            ((ATTEND, "attend(query, key, value, mask, self.dropout)"),),
+            "Your dropout also acts in eval mode, so that two calls of a trained model differ.",
+            "F.dropout has to be told whether the module is training; nn.Dropout knows.",
+            r"dropout",
+        ),
+        Mistake(
+            "dropout_never",
+            ((ATTEND, "attend(query, key, value, mask)"),),
+            "In training nothing is dropped: `dropout` is not used.",
+            "Where do the weights go, once the softmax has made them?",
+            r"dropout",
+        ),
+        Mistake(
+            "dropout_on_output",
+            (
+                (ATTEND, "attend(query, key, value, mask)"),
+                (
+                    "merge_heads(output)",
+                    "F.dropout(merge_heads(output), self.dropout, self.training)",
+                ),
+            ),
+            "Your dropout acts on the heads' output, and not on the weights.",
+            "What is to be dropped: what a query looks at, or what it has found?",
+            r"dropout",
+        ),
+        Mistake(
+            "keeps_what_it_should_drop",
+            (
+                (
+                    ATTEND,
+                    "attend(query, key, value, mask, 1 - self.dropout if self.training else 0.0)",
+                ),
+            ),
+            "Your dropout keeps a share of {dropped}, in place of dropping it.",
+            "`dropout` is the probability of being dropped.",
+            r"dropout",
+        ),
+        Mistake(
+            "graph_cut",
+            ((OUT, "return self.w_output(merge_heads(output)).detach()"),),
+            "The numbers are right, but no gradient gets through: neither the projections nor "
+            "anything in front of them could be trained.",
+            "Look for .detach(), .data, .numpy(), torch.tensor(...) or torch.no_grad().",
+            r"detach|\.data|item|numpy|no_grad|torch\.tensor",
+        ),
+        Mistake(
+            "residual_inside",
+            (
+                (OUT, OUT + " + residual"),
+                ("query = split", "residual = query\n        query = split"),
+            ),
+            "You add the query to the output. The residual belongs to the block of lesson 4, which "
+            "adds it once more.",
+            "Compare with the formula: is there a sum in it?",
+            r"\+",
+        ),
+        Mistake(
+            "no_bias",
+            tuple(
+                (
+                    f"self.w_{name} = nn.Linear(d_model, d_model)",
+                    f"self.w_{name} = nn.Linear(d_model, d_model, bias=False)",
+                )
+                for name in (*IN, "output")
+            ),
+            "Your Linears have no bias; asked for is nn.Linear(d_model, d_model), which has one.",
+            "How does the docstring write the four Linears?",
+            r"bias",
+        ),
+    ),
+    hints=(
+        "You have all the parts: projections, split_heads, the attention of lesson 1, merge_heads. "
+        "Draw the order, and write the shape on every arrow.",
+        "Project with full-width Linears, then split: every head attends with its share of the "
+        "features, all heads at once, because they stand beside the batch.",
+        "Three lines that project and split; one that attends; one that keeps the weights, "
+        "detached; one that merges and projects. Lengths come from the tensors, for keys may be "
+        "more or fewer than queries.",
+    ),
+    refuses=ATTENTION,
+    instead="use split_heads, the attention of lesson 1, and merge_heads.",
+    measures={
+        "weights_shape": lambda seen: shape(seen.yours["weights"]),
+        "dropped": lambda seen: DROPPED,
+    },
+)
