@@ -1,0 +1,165 @@
+"""The verdict as a card of HTML, for notebooks.
+
+Colours come from the front end's theme, and never say anything alone: there is always a mark and a
+word. Everything is text or a table, so that a screen reader reads it; nothing runs a script.
+"""
+
+from html import escape
+
+import torch
+
+LARGEST = 8  # rows and columns of a heatmap; what is more is cut off, and that is said
+WITH_NUMBERS = 8 * 8
+
+BOX = (
+    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.5));border-left:4px solid {accent};"
+    "border-radius:3px;padding:.5em .9em;margin:.3em 0;max-width:56em;line-height:1.45;"
+    "color:var(--jp-content-font-color1,inherit);font-size:var(--jp-content-font-size1,14px)"
+)
+QUIET = "color:var(--jp-content-font-color2,inherit);font-size:.9em"
+CODE = (
+    "font-family:var(--jp-code-font-family,monospace);font-size:.92em;white-space:pre-wrap;"
+    "background:rgba(128,128,128,.14);padding:0 .25em;border-radius:2px"
+)
+# Blue and orange are told apart by all eyes; half transparent, they suit light and dark themes.
+POSITIVE, NEGATIVE = "0,114,178", "230,120,0"
+
+
+def card(verdict):
+    """A self-contained piece of HTML."""
+    accent = "#009e73" if verdict.passed else "#d55e00"
+    parts = [f'<div style="font-weight:600">{escape(verdict.headline)}</div>']
+    if not verdict.passed:
+        parts += [
+            list_of("Works", "✓", verdict.works),
+            list_of("Not yet", "✗", verdict.missing),
+            *(f'<p style="margin:.5em 0">{prose(text)}</p>' for text in verdict.explanation),
+            where(verdict.line),
+            heatmaps(verdict),
+            printed(verdict.printed),
+            hints(verdict.hints),
+            f'<div style="{QUIET}">The same check again: seed={verdict.seed}</div>',
+        ]
+    label = escape(verdict.headline, quote=True)
+    style = BOX.format(accent=accent)
+    return f'<section aria-label="{label}" style="{style}">{"".join(parts)}</section>'
+
+
+def prose(text):
+    """Escaped text in which `code` is set as code."""
+    pieces = escape(text).split("`")
+    return "".join(
+        f'<code style="{CODE}">{piece}</code>' if number % 2 else piece
+        for number, piece in enumerate(pieces)
+    )
+
+
+def list_of(title, mark, promises):
+    if not promises:
+        return ""
+    items = "; ".join(f"{mark} {prose(promise)}" for promise in promises)
+    return f'<div style="{QUIET};margin-top:.3em"><b>{title}:</b> {items}</div>'
+
+
+def where(line):
+    if line is None:
+        return ""
+    place = escape(f"line {line.number} of {line.place}")
+    return (
+        f'<p style="margin:.5em 0">Look at {place}: '
+        f'<code style="{CODE}">{escape(line.text)}</code></p>'
+    )
+
+
+def printed(text):
+    if not text:
+        return ""
+    return (
+        f"<details><summary>What your code printed</summary>"
+        f'<pre style="{CODE}">{escape(text)}</pre></details>'
+    )
+
+
+def hints(texts):
+    """Each hint behind a click, inside the one before."""
+    html = ""
+    for number in range(len(texts), 0, -1):
+        html = (
+            f'<details style="margin:.3em 0 .3em .2em"><summary style="cursor:pointer">'
+            f"Hint {number} of {len(texts)}</summary>"
+            f'<div style="margin:.3em 0">{prose(texts[number - 1])}</div>{html}</details>'
+        )
+    return html
+
+
+def heatmaps(verdict):
+    """Yours, expected and the difference, as three small tables."""
+    if verdict.yours is None or verdict.yours.dim() == 0:
+        return ""
+    yours, index, cut = matrix(verdict.yours)
+    expected, *_ = matrix(verdict.expected)
+    tables = [("yours", yours), ("expected", expected)]
+    if verdict.yours.shape == verdict.expected.shape:
+        tables.append(("difference", yours - expected))
+    finite = [x[x.isfinite()].abs() for _, x in tables[:2]]
+    largest = max((float(x.max()) for x in finite if x.numel()), default=0.0)
+    which = escape(f"{verdict.name}{index}")
+    note = f"the first {LARGEST} rows and columns of " if cut else ""
+    return (
+        f'<div style="margin:.5em 0 .2em">{note}<code style="{CODE}">{which}</code></div>'
+        f'<div style="display:flex;flex-wrap:wrap;gap:1em">'
+        + "".join(table(title, x, largest) for title, x in tables)
+        + "</div>"
+    )
+
+
+def matrix(x):
+    """The first matrix in a tensor, its index, and whether it was cut."""
+    x = x.to(torch.float64)
+    index = ", ".join("0" for _ in range(x.dim() - 2))
+    while x.dim() > 2:
+        x = x[0] if len(x) else x.reshape(0, 0)
+    x = x.reshape(1, -1) if x.dim() == 1 else x
+    cut = max(x.shape, default=0) > LARGEST
+    return x[:LARGEST, :LARGEST], f"[{index}]" if index else "", cut
+
+
+def table(title, x, largest):
+    numbered = x.numel() <= WITH_NUMBERS
+    brief = whole if bool((x == x.round()).all()) else short
+    rows = "".join(
+        f"<tr>{''.join(cell(v, largest, brief(v) if numbered else '') for v in row)}</tr>"
+        for row in x.tolist()
+    )
+    caption = f'<caption style="caption-side:top;text-align:left;{QUIET}">{title}</caption>'
+    return (
+        f'<table style="border-collapse:collapse;margin:0;border:1px solid rgba(128,128,128,.4)">'
+        f"{caption}<tbody>{rows}</tbody></table>"
+    )
+
+
+def cell(value, largest, text):
+    finite = value == value and abs(value) != float("inf")
+    strength = min(1.0, abs(value) / largest) * 0.6 if finite and largest else 0.0
+    colour = POSITIVE if finite and value >= 0 else NEGATIVE
+    background = f"rgba({colour},{strength:.2f})" if finite else "rgba(128,128,128,.45)"
+    return (
+        f'<td style="background:{background};padding:.1em .35em;text-align:right;'
+        f'font-size:.8em;font-variant-numeric:tabular-nums;min-width:1em">{text}</td>'
+    )
+
+
+def whole(value):
+    """A whole number, of a tensor that has no others."""
+    return f"{value:.0f}"
+
+
+def short(value):
+    """A number in at most six characters or so."""
+    if value != value:
+        return "NaN"
+    if abs(value) == float("inf"):
+        return "inf" if value > 0 else "-inf"
+    if value == 0:
+        return "0"
+    return f"{value:.2f}" if 0.005 <= abs(value) < 100 else f"{value:.0e}"

@@ -1,0 +1,66 @@
+"""The door for notebooks and for pytest: `check(f)`."""
+
+import sys
+
+from .checks import all_exercises
+from .examine import examine
+from .limits import SECONDS
+
+
+def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seconds=SECONDS):
+    """Check your solution, show the verdict, and return the points as a number.
+
+    Args:
+        subject: your function or class.
+        exercise: which exercise it solves, if its name does not say it.
+        strict: raise AssertionError, with the verdict as its text, unless everything is right.
+        seed: to have the same check again; without it, every check draws new inputs.
+        device: where to run it.
+        seconds: how long it may take.
+    """
+    wanted = which_exercise(subject, exercise, sys._getframe(1).f_globals)
+    if isinstance(wanted, str):
+        if strict:
+            raise AssertionError(wanted)
+        print(wanted)
+        return 0
+    verdict = examine(wanted, subject, seed, device, seconds)
+    if strict:
+        assert verdict.passed, verdict.text()
+    show(verdict)
+    return verdict.score
+
+
+def which_exercise(subject, asked_for, names):
+    """The Exercise that something solves, or a sentence if that cannot be told."""
+    known = all_exercises()
+    by_name = {exercise.name: exercise for exercise in known.values()}
+    if asked_for is not None:
+        found = known.get(asked_for) or by_name.get(asked_for)
+        return found or f"There is no exercise called {asked_for!r}; there are: {listed(by_name)}."
+    if not callable(subject):
+        kind = type(subject).__name__
+        return f"check wants your function or class itself, not {kind} {repr(subject)[:60]}."
+    bound = [name for name in by_name if names.get(name) is subject]
+    name = bound[0] if bound else getattr(subject, "__name__", "")
+    return by_name.get(name) or (
+        f"No exercise is called {name or repr(subject)!r}: give your solution the exercise's "
+        f"name, or say which one it is with check(…, exercise='…'). There are: {listed(by_name)}."
+    )
+
+
+def listed(names):
+    return ", ".join(names)
+
+
+def show(verdict):
+    """A card where the front end can, plain text everywhere."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if not shell:
+        print(verdict.text())
+        return
+    from IPython.display import display
+
+    from .card import card
+
+    display({"text/html": card(verdict), "text/plain": verdict.text()}, raw=True)
