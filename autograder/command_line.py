@@ -2,8 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from . import doctor
+
+RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit codes
 
 
 def main(arguments=None):
@@ -11,10 +14,138 @@ def main(arguments=None):
         prog="autograder", description="The command of The Transformer by hand."
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    about = "check the exercises that files define"
+    check = commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
+    check.add_argument(
+        "files", metavar="FILE", nargs="*", help="files or folders (default: exercises/)"
+    )
+    check.add_argument(
+        "--exercise", metavar="ID", help="check only this one, e.g. attention.softmax"
+    )
+    check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
+    check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
+    check.add_argument("--json", action="store_true", help="one JSON object a line")
+    check.set_defaults(run=check_files)
+
+    about = "show how well right and wrong answers are told apart, for every exercise"
+    audit = commands.add_parser("audit", help=about, description=f"{about.capitalize()}.")
+    audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
+    audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
+    audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
+    audit.set_defaults(run=run_audit)
+
     about = "say what this machine has, what is missing, and what to do about each"
-    commands.add_parser("doctor", help=about, description=about).set_defaults(run=doctor.main)
+    commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
+        run=lambda options: doctor.main()
+    )
     options = parser.parse_args(arguments)
-    return options.run()
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return COULD_NOT
+
+
+def check_files(options):
+    """Check files, report on each of their exercises, and say by the exit code how it went."""
+    from .checks import find  # the rest of the command need not wait for torch
+    from .files import exercises_defined
+    from .workers import check_file, failure
+
+    code = RIGHT
+    wanted = None
+    if options.exercise is not None:
+        try:
+            wanted = find(options.exercise).id
+        except KeyError as error:
+            return complain(error.args[0])
+    trouble = device_trouble(options.device)
+    if trouble:
+        return complain(trouble)
+    paths, missing = python_files(options.files or ["exercises"])
+    for name in missing:
+        code = complain(f"There is no file called {name}.")
+    reports = []
+    for path in paths:
+        try:
+            source = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            code = complain(f"{path} cannot be read: {error.strerror}.")
+            continue
+        exercises = [wanted] if wanted else exercises_defined(source)
+        if not exercises and len(paths) == 1:
+            nothing = "The file defines none of the exercises."
+            try:
+                compile(source, str(path), "exec")
+            except SyntaxError as error:
+                nothing = f"This is no Python yet: {error.msg}, line {error.lineno}."
+                reports.append(failure(str(path), None, nothing))
+                show(reports[-1], options)
+            else:
+                code = complain(f"{path}: {nothing}")
+        for report in check_file(str(path), exercises, options.seed, options.device):
+            reports.append(report)
+            show(report, options)
+    if not reports:
+        return code or complain("There was nothing to check.")
+    right = sum(report.passed for report in reports)
+    if not options.json:
+        print(f"\n{right} of {len(reports)} exercises are right.")
+    return code or (RIGHT if right == len(reports) else WRONG)
+
+
+def show(report, options):
+    if options.json:
+        print(report.as_json(), flush=True)
+    else:
+        print(f"\n{report.file}\n{report.text}", flush=True)
+
+
+def complain(sentence):
+    print(sentence, file=sys.stderr)
+    return COULD_NOT
+
+
+def python_files(names):
+    """The Python files among and in what was named, and what does not exist."""
+    paths, missing = [], []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            paths += sorted(path.glob("*.py"))
+        elif path.is_file():
+            paths.append(path)
+        else:
+            missing.append(name)
+    return paths, missing
+
+
+def device_trouble(device):
+    """A sentence if torch cannot compute on this device. Nothing is computed there: a worker that
+    is forked later could not use a GPU that this process had begun to use."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return f"There is no device called {device!r}: try cpu, cuda or mps."
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not here.get(kind, False):
+        return (
+            f"This machine has no {kind} that torch can use; `autograder doctor` says what it has."
+        )
+    return None
+
+
+def run_audit(options):
+    from .audit import main as audit
+
+    return audit(options)
 
 
 if __name__ == "__main__":
