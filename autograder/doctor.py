@@ -1,9 +1,14 @@
 """autograder doctor: what this machine has, what is missing, and what to do about each."""
 
+import ctypes
 import importlib.metadata
+import os
 import platform
+import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 NEEDED = ("torch", "numpy", "jupyterlab", "nbgrader", "matplotlib", "seaborn")
 
@@ -52,8 +57,74 @@ def gpu():
     return Finding("GPU", "none; everything runs on the CPU")
 
 
+def kernel():
+    """Notebooks need a kernel that runs this Python."""
+    try:
+        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    except ImportError:
+        return Finding("kernel", "Jupyter is not installed", "make setup")
+    try:
+        folder = KernelSpecManager().get_kernel_spec("python3").resource_dir
+    except NoSuchKernel:
+        return Finding(
+            "kernel", "no Python 3 kernel", f"{sys.executable} -m ipykernel install --user"
+        )
+    return Finding("kernel", f"python3 ({folder})")
+
+
+def commands():
+    """nbgrader calls alembic by its name when it makes a gradebook."""
+    missing = [name for name in ("jupyter", "nbgrader", "alembic") if not shutil.which(name)]
+    if missing:
+        folder = Path(sys.executable).parent
+        remedy = f"put {folder} on PATH, e.g. by: source {folder}/activate"
+        return Finding("commands", f"not on PATH: {', '.join(missing)}", remedy, needed=False)
+    return Finding("commands", "jupyter, nbgrader and alembic are on PATH")
+
+
+def sandbox():
+    """What this system has to shut learners' code in, for those who grade that of others."""
+    parts = {
+        "Landlock": landlock_version() > 0,
+        "seccomp": Path("/proc/sys/kernel/seccomp/actions_avail").exists(),
+        "user namespaces": can_make_namespaces(),
+    }
+    found = [name for name, here in parts.items() if here]
+    missing = [name for name, here in parts.items() if not here]
+    text = ", ".join(found) or "nothing"
+    text += f"; no {', no '.join(missing)}" if missing else ""
+    if not found:
+        remedy = "files of people whom you do not trust are better checked on a Linux machine"
+        return Finding("sandbox", text, remedy, needed=False)
+    return Finding("sandbox", text)
+
+
+def landlock_version():
+    """The version of Landlock that the kernel offers; 0 if none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    create_ruleset, ask_for_version = 444, 1
+    return max(0, ctypes.CDLL(None).syscall(create_ruleset, None, 0, ask_for_version))
+
+
+def can_make_namespaces():
+    """May somebody without privileges have user namespaces? Tried in a process of its own."""
+    if not sys.platform.startswith("linux"):
+        return False
+    new_user_namespace = 0x10000000
+    code = f"import ctypes; raise SystemExit(ctypes.CDLL(None).unshare({new_user_namespace}) != 0)"
+    return subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def processors():
+    """How many processors there are, and how many of them this process may use."""
+    may_use = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Finding("processors", str(may_use))
+
+
 def main():
-    findings = [python(), *(package(name) for name in NEEDED), gpu()]
+    packages = [package(name) for name in NEEDED]
+    findings = [python(), *packages, kernel(), commands(), processors(), gpu(), sandbox()]
     print("\n".join(map(str, findings)))
     missing = [finding for finding in findings if finding.remedy and finding.needed]
     print(

@@ -10,7 +10,7 @@ from autograder.command_line import main
 def test_this_machine_has_everything(capsys):
     assert main(["doctor"]) == 0
     report = capsys.readouterr().out
-    for name in ("Python", *doctor.NEEDED, "GPU"):
+    for name in ("Python", *doctor.NEEDED, "kernel", "commands", "processors", "GPU", "sandbox"):
         assert name in report
     assert "Everything that is needed is here." in report
 
@@ -35,3 +35,24 @@ def test_without_a_command_the_usage_is_shown():
     )
     assert run.returncode == 2
     assert "usage: autograder" in run.stderr
+
+
+def test_commands_that_are_not_on_the_path_are_noted(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    finding = doctor.commands()
+    assert "jupyter, nbgrader, alembic" in finding.found
+    assert "activate" in finding.remedy
+    assert not finding.needed
+
+
+def test_a_system_without_protection_is_noted(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
+    finding = doctor.sandbox()
+    assert finding.found == "nothing; no Landlock, no seccomp, no user namespaces"
+    assert not finding.needed
+
+
+def test_a_broken_torch_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "torch cannot be imported" in doctor.gpu().found
