@@ -5,13 +5,13 @@ import warnings
 
 import torch
 
-from . import decoding, parameters, speed
+from . import checks, decoding, parameters, speed
 from .measure import machine
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parts = ("parameters", "speed", "decoding")
+    parts = ("parameters", "checks", "speed", "decoding")
     parser.add_argument("parts", nargs="*", help=f"which of {', '.join(parts)}; all by default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--sizes", nargs="+", choices=speed.SIZES, help="for speed: which models")
@@ -36,6 +36,8 @@ def main():
     chosen = options.parts or parts
     if "parameters" in chosen:
         print("\n## Parameters, table 3\n", parameters.run(), sep="\n", flush=True)
+    if "checks" in chosen:
+        print("\n## Checks\n", checks.run(), sep="\n", flush=True)
     if "speed" in chosen:
         modes = (False,) if options.eager else (False, True)
         figures = speed.run(device, options.sizes, modes, options.rounds)

@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_loaded(check, text, sentence):
         ("import torch; return torch.zeros(5 * 10**9)", "asked for 20.0 GB of memory"),
         ("return causal_mask(length)", "RecursionError"),
         ("return bytearray(10**11)", "asked for memory"),
-        ("open('big', 'wb').truncate(2**30)", "OSError"),
+        ("open(__file__ + '.big', 'wb').truncate(2**30)", "OSError"),
     ],
 )
 def test_code_that_goes_too_far(check, body, sentence):
