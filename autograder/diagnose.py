@@ -53,7 +53,7 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
         """What these mistakes answer to a record's trial; None if they do not go together."""
         key = (names, record.probe)
         if key not in answers:
-            wrong = build(exercise.id, names)
+            wrong = build(exercise, names)
             answers[key] = None if wrong is None else ask(wrong, record.trial, device, trusted=True)
         return answers[key]
 

@@ -116,6 +116,11 @@ class Exercise:
         """The reference's own lines, which mistakes are edits of."""
         return inspect.getsource(self.reference)
 
+    @cached_property
+    def built(self):
+        """Wrong implementations that have been made already; see mistakes.build."""
+        return {}
+
     def mistake(self, name):
         """The mistake with this id; a way of making it will do as well."""
         for mistake in self.mistakes:

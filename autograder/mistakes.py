@@ -1,6 +1,6 @@
 """Wrong implementations: the reference with a small edit, ready to run.
 
-Also what the break-it labs use: `wrong("attention.softmax", "over_queries")`.
+Also what the break-it labs use: `wrong("attention.softmax", "not_stable")`.
 """
 
 import itertools
@@ -8,9 +8,10 @@ import linecache
 import math
 import sys
 import types
-from functools import lru_cache
 
 import torch
+
+from .checks import find
 
 NUMBERS = itertools.count()
 
@@ -26,17 +27,20 @@ def edited_source(exercise, ways):
     return source
 
 
-@lru_cache(maxsize=4096)
-def build(exercise_id, ways):
+def build(exercise, ways):
     """The reference with mistakes made in these ways, or None if they do not go together."""
-    from .checks import find
+    if ways not in exercise.built:
+        exercise.built[ways] = compiled(exercise, ways)
+    return exercise.built[ways]
 
-    exercise = find(exercise_id)
+
+def compiled(exercise, ways):
+    """Run the edited source, and give what it defines."""
     source = edited_source(exercise, ways)
     if source is None:
         return None
     # A file name of its own lets inspect and tracebacks show the edited lines.
-    filename = f"<{exercise_id} with {' and '.join(ways)}, {next(NUMBERS)}>"
+    filename = f"<{exercise.id} with {' and '.join(ways)}, {next(NUMBERS)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     module = types.ModuleType(f"solutions.{exercise.module}")
     everyday = {"math": math, "torch": torch, "F": torch.nn.functional, "nn": torch.nn}
@@ -47,7 +51,7 @@ def build(exercise_id, ways):
 
 def wrong(exercise_id, *mistake_ids):
     """The reference with a mistake put in on purpose, to see what it does."""
-    implementation = build(exercise_id, mistake_ids)
+    implementation = build(find(exercise_id), mistake_ids)
     if implementation is None:
         raise ValueError(f"these mistakes cannot be made together: {', '.join(mistake_ids)}")
     return implementation

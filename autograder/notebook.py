@@ -41,6 +41,9 @@ def which_exercise(subject, asked_for, names):
     if not callable(subject):
         kind = type(subject).__name__
         return f"check wants your function or class itself, not {kind} {repr(subject)[:60]}."
+    if type(subject).__name__ in by_name:
+        kind = type(subject).__name__
+        return f"check makes its own {kind}: give it the class, check({kind}), not one made of it."
     bound = [name for name in by_name if names.get(name) is subject]
     name = bound[0] if bound else getattr(subject, "__name__", "")
     return by_name.get(name) or (

@@ -206,10 +206,11 @@ def explain_gradient(seen, difference):
 
 
 def explain_value(seen, difference):
-    for symptom in seen.exercise.symptoms:
-        text = symptom(seen)
-        if text:
-            return text
+    if "(call " not in difference.name:  # symptoms look at the first call
+        for symptom in seen.exercise.symptoms:
+            text = symptom(seen)
+            if text:
+                return text
     return describe_relation(seen, difference)
 
 

@@ -680,6 +680,9 @@ scaled_dot_product_attention = Exercise(
             "they are divided.",
             "Take something from all scores of a row first. What?",
             r"exp",
+            variations=hidden_from_all(
+                "torch.exp(scores) / torch.exp(scores).sum(-1, keepdim=True)"
+            ),
         ),
         Mistake(
             "keys_in_place_of_values",
@@ -777,6 +780,14 @@ scaled_dot_product_attention = Exercise(
         too_small_a_fill("hidden_by_minus_10", "-10.0"),
         too_small_a_fill("hidden_by_minus_100", "-100.0"),
         too_small_a_fill("hidden_by_minus_10000", "-1e4"),
+        Mistake(
+            "minus_10000_added",
+            ((HIDE[0], "scores + (~mask) * -1e4"), ERASE),
+            "You add -10000 to hidden scores. Where a hidden key has a score that is larger than "
+            "the others by more than that, it still gets a weight (yours up to {hidden_weight}).",
+            "Which score has a weight of exactly 0, however low the others are?",
+            r"1e|10000|10_000",
+        ),
         Mistake(
             "erased_after_softmax",
             (HIDE,),
@@ -928,6 +939,8 @@ def what_a_mask_shows(seen):
     if yours.shape != expected.shape or yours.dtype != torch.bool:
         return None
     opened, closed = (yours & ~expected).nonzero(), (~yours & expected).nonzero()
+    if not len(opened) and not len(closed):
+        return None
     place = (opened if len(opened) else closed)[0].tolist()
     what = "True, expected False" if len(opened) else "False, expected True"
     return f"{len(opened) + len(closed)} places of your mask are wrong: at {place} it is {what}."

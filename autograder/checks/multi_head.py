@@ -380,7 +380,10 @@ def heads_with_mask(draw):
 
 
 def heads_with_shared_mask(draw):
-    return look(draw, draw.mask(5, 7))
+    """In training, where a mask counts as well."""
+    trial = look(draw, draw.mask(5, 7))
+    trial.calls = [Call(call.arguments, training=True, reads=call.reads) for call in trial.calls]
+    return trial
 
 
 def heads_with_padding(draw):
@@ -388,10 +391,10 @@ def heads_with_padding(draw):
 
 
 def heads_twice(draw):
-    """Two calls of different length: nothing of the first may be left in the second."""
+    """Calls of other and of the same length: nothing of the first may be left."""
     trial = look(draw)
-    second = look(draw, batch=3, queries=4, keys=2)
-    trial.calls = [*trial.calls, *second.calls]
+    others = (look(draw, batch=3, queries=4, keys=2), look(draw))
+    trial.calls += [call for other in others for call in other.calls]
     return trial
 
 
@@ -411,13 +414,15 @@ DROPPED = 0.25
 
 
 def heads_with_dropout(draw):
-    """All keys alike and all values 1, so that the output shows which weights were dropped."""
+    """Two keys with the same score and values of 1 and 3: the output shows what was dropped."""
     trial = look(draw)
     trial.build = BUILD | {"dropout": DROPPED}
     trial.state = {name: torch.zeros_like(x) for name, x in trial.state.items()}
-    trial.state["w_value.bias"] = torch.ones(12)
+    trial.state["w_query.bias"] = trial.state["w_key.bias"] = torch.ones(12)
+    trial.state["w_value.weight"][:, 0] = 1.0  # a value is its token's first feature
     trial.state["w_output.weight"] = torch.eye(12)
     x, two = draw.normal(4, 60, 12), draw.normal(4, 2, 12)
+    two[:, 0, 0], two[:, 1, 0] = 1.0, 3.0
     arguments = {"query": x, "key": two, "value": two}
     trial.calls = [
         Call(arguments, training=True, reads=("weights",)),
@@ -429,18 +434,18 @@ def heads_with_dropout(draw):
 
 
 def what_was_dropped(answer):
-    """Each query sees two keys: how much of them is left, in training and in eval mode?"""
+    """Each query sees values of 1 and 3: what is left, in training and in eval mode?"""
     first, second, off = (answer.arrays.get(f"output{call}") for call in ("", *LATER))
     facts = {name: fact for name, fact in answer.facts.items() if "detached" not in name}
     if any(x is None or x.shape != (4, 60, 12) for x in (first, second, off)):
         return Answer(answer.arrays, facts)
     heads = first.unflatten(-1, (3, 4))
-    facts["what is left of two weights in training"] = levels(heads)
-    # 720 draws of mean 1 and variance 1/6: six standard deviations are 0.1.
-    facts["its mean stays 1"] = abs(float(heads.mean()) - 1) < 0.1
+    facts["outputs in training"] = levels(heads)
+    # 720 draws of mean 2 and variance 5/6: six standard deviations are 0.2.
+    facts["their mean is that of eval mode"] = abs(float(heads.mean()) - 2) < 0.2
     facts["all features of a head lose the same"] = bool((heads == heads[..., :1]).all())
     facts["two calls in training are alike"] = torch.equal(first, second)
-    facts["what is left in eval mode"] = levels(off)
+    facts["outputs in eval mode"] = levels(off)
     if "weights" in answer.arrays:
         facts["`weights` in training"] = levels(answer.arrays["weights"])
     return Answer({}, facts)
@@ -783,6 +788,49 @@ MultiHeadAttention = Exercise(
             "Your dropout acts on the heads' output, and not on the weights.",
             "What is to be dropped: what a query looks at, or what it has found?",
             r"dropout",
+        ),
+        Mistake(
+            "dropout_on_scores",
+            (
+                (
+                    ATTEND,
+                    "torch.softmax(F.dropout(query @ key.mT / query.shape[-1]**0.5, self.dropout, "
+                    "self.training).masked_fill(torch.zeros(1).bool() if mask is None "
+                    "else ~mask, float('-inf')), -1) @ value",
+                ),
+            ),
+            "Your dropout acts on the scores, before the softmax: a score of 0 is no small score, "
+            "and its key still gets a weight.",
+            "At which moment are there weights that can be dropped?",
+            r"dropout",
+        ),
+        Mistake(
+            "dropout_on_values",
+            (
+                (
+                    ATTEND,
+                    "attend(query, key, F.dropout(value, self.dropout, self.training), mask)",
+                ),
+            ),
+            "Your dropout acts on the values, and not on the weights: for all queries the same "
+            "features are missing.",
+            "What is to be dropped: what a token hands over, or what a query looks at?",
+            r"dropout",
+        ),
+        Mistake(
+            "dropout_not_scaled",
+            (
+                (
+                    ATTEND,
+                    "attend(query, key, value, mask, self.dropout if self.training else 0.0)"
+                    " * (1 - self.dropout if self.training else 1)",
+                ),
+            ),
+            "What your dropout keeps is not scaled up: in training the output is smaller, on "
+            "average, than in eval mode.",
+            "If a share of {dropped} is dropped, by how much must the rest grow for the sum to "
+            "stay?",
+            r"dropout|rand|bernoulli",
         ),
         Mistake(
             "keeps_what_it_should_drop",

@@ -1,0 +1,63 @@
+"""What the author's guide shows is what works: its pieces make an exercise."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder import bank
+from autograder.checks import attention
+from autograder.examine import examine
+from autograder.exercise import Exercise, Mistake, Property
+from autograder.mistakes import build
+from autograder.trial import call
+
+GUIDE = (Path(__file__).parent.parent.parent / "docs" / "authors_guide.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def block(beginning):
+    [found] = [text for text in BLOCKS if text.startswith(beginning)]
+    return found
+
+
+@pytest.fixture
+def exercise():
+    """The guide's exercise, put together from its pieces."""
+    names = vars(attention) | {"Property": Property, "Mistake": Mistake, "call": call}
+    exec(block("def causal_mask_of_some"), names)
+    properties = eval(f"({block('Property(')})", names)
+    mistake = eval(block("Mistake("), names)
+    return Exercise("attention.causal_mask", properties, (mistake,), ("a", "b", "c"))
+
+
+def test_the_exercise_works(exercise):
+    assert examine(exercise, exercise.reference, seed=1).passed
+    verdict = examine(exercise, build(exercise, ("not_itself",)), seed=1)
+    assert verdict.diagnosis == "not_itself"
+    assert not verdict.passed
+
+
+def test_its_wrong_answer_is_one(exercise, tmp_path, monkeypatch):
+    (tmp_path / "wrong").mkdir()
+    text = "import torch\n\n" + block("# %% causal_mask")
+    (tmp_path / "wrong" / "attention.py").write_text(text)
+    monkeypatch.setattr(bank, "FOLDER", tmp_path)
+    [entry] = bank.read("wrong", "attention")
+    assert entry.title == "a position does not see itself"
+    verdict = examine(exercise, entry.build(), seed=1)
+    assert entry.may_be_told(verdict.diagnosis)
+
+
+def test_its_lab_works():
+    names = {}
+    exec(block("from autograder import wrong"), names)
+    assert callable(names["scaled_dot_product_attention"])
+
+
+def test_its_reference_is_right():
+    names = {}
+    exec("import torch\n" + block("def causal_mask(length)"), names)
+    from autograder.checks import find
+
+    assert examine(find("causal_mask"), names["causal_mask"], seed=1).passed
