@@ -114,7 +114,7 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
             known = exercise.mistake(first[0]) is exercise.mistake(second)
             if not known and explains(names, pivots(rest)[0]):
                 explained = verified(names)
-                if complete(explained):
+                if complete(explained) and evidence(rest) >= 2:
                     pairs[names] = explained
             if time.perf_counter() > deadline:
                 break
@@ -128,11 +128,16 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
 
 
 def pivots(failing):
-    """The failing records that tell most: those with numbers first, of different properties."""
+    """The failing records that tell most for the least work, of different properties."""
     chosen = {}
-    for record in sorted(failing, key=lambda record: not telling(record)):
+    for record in sorted(failing, key=lambda record: (not telling(record), cost(record.trial))):
         chosen.setdefault(record.promise.name, record)
     return list(chosen.values())[:PIVOTS]
+
+
+def cost(trial):
+    """Roughly how long a trial runs. (A clock would tell better, and differ from run to run.)"""
+    return len(trial.calls) * (3 if trial.gradients else 1) * (2 if trial.digest else 1)
 
 
 def telling(record):
@@ -143,6 +148,16 @@ def telling(record):
         and difference.yours.unique().numel() >= 3
         for difference in record.found
     )
+
+
+def evidence(records):
+    """How much a match of these records says: real numbers are never met by chance, whole numbers
+    (the tokens that a search has found) and facts are, now and then, so that it takes two."""
+    real = [
+        any(torch.is_tensor(d.yours) and d.yours.is_floating_point() for d in record.found)
+        for record in records
+    ]
+    return sum(2 if is_real else 1 for is_real in real)
 
 
 def best_place(explained):

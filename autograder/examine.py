@@ -31,7 +31,7 @@ def examine(exercise, subject, seed=None, device="cpu", seconds=SECONDS):
     """The Verdict on `subject`, an implementation of `exercise`, in at most so many seconds."""
     seed = secrets.randbelow(2**31) if seed is None else seed
     started = time.perf_counter()
-    with undisturbed() as printed:
+    with undisturbed(seed) as printed:
         try:
             with time_limit(seconds):
                 records = try_everything(exercise, subject, seed, device)
@@ -185,11 +185,12 @@ class Printed(io.StringIO):
 
 
 @contextlib.contextmanager
-def undisturbed():
+def undisturbed(seed=0):
     """Neither the learner's settings disturb the check, nor the check or their code the notebook.
 
     Inside, torch is as it is at the start; what is printed is kept, and nothing gets to stderr, not
-    even from below Python. Afterwards all settings and random numbers are what they were.
+    even from below Python. What the learner's code draws repeats with the seed. Afterwards all
+    settings and random numbers are what they were.
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     grad = torch.is_grad_enabled()
@@ -205,6 +206,8 @@ def undisturbed():
         stack.enter_context(torch.autocast("cpu", enabled=False))
         if device.type != "cpu":
             torch.set_default_device("cpu")
+        torch.manual_seed(seed)
+        random.seed(seed)
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
         try:
