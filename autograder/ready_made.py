@@ -18,7 +18,7 @@ ATTENTION = (
 )
 NORMS = ("layer_norm", "group_norm", "rms_norm", "layernorm", "groupnorm", "rmsnorm")
 TRANSFORMER = ("transformer", "multiheadattention", "multi_head_attention")
-CROSS_ENTROPY = ("cross_entropy", "crossentropy", "nll_loss", "nllloss", "kl_div", "kldivloss")
+CROSS_ENTROPY = ("cross_entropy", "crossentropy")
 
 
 class Names(TorchFunctionMode):

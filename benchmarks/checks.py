@@ -26,7 +26,7 @@ def run(rounds=10):
 
 def row(exercise, rounds):
     """Medians over seeds; right and wrong answers take turns, so that their ratio holds."""
-    wrong = [build(exercise.id, (mistake.id,)) for mistake in exercise.mistakes]
+    wrong = [build(exercise, (mistake.id,)) for mistake in exercise.mistakes]
     subjects = [exercise.reference, *wrong]
     for subject in subjects:  # what is made once is made now
         examine(exercise, subject, seed=0)
