@@ -1,0 +1,146 @@
+"""`check(f)`: points back, nothing on stderr, and the words are there with and without IPython."""
+
+import io
+import subprocess
+import sys
+import textwrap
+
+import nbformat
+import pytest
+import torch
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from autograder import check
+from autograder.checks import find
+
+MOST = find("attention.causal_mask").max_score
+
+
+def causal_mask(length):
+    return torch.ones(length, length, dtype=torch.bool).tril()
+
+
+def wrong_mask(length):
+    return torch.ones(length, length, dtype=torch.bool).triu()
+
+
+def test_points_come_back_as_a_plain_number(capsys):
+    assert check(causal_mask) == MOST
+    assert type(check(causal_mask)) is int
+    assert "✓ attention.causal_mask: all is right" in capsys.readouterr().out
+
+
+def test_a_wrong_answer_does_not_raise(capsys):
+    assert check(wrong_mask, "causal_mask") == 1
+    said = capsys.readouterr()
+    assert "the upper triangle" in said.out
+    assert said.err == ""
+
+
+def test_strict_raises_with_the_same_words():
+    with pytest.raises(AssertionError, match=r"the upper\s+triangle"):
+        check(wrong_mask, "attention.causal_mask", strict=True)
+    assert check(causal_mask, strict=True) == MOST
+
+
+def test_the_name_may_be_bound_by_an_assignment(monkeypatch):
+    monkeypatch.setitem(
+        globals(), "padding_mask", lambda tokens, pad=0: (tokens != pad)[:, None, None]
+    )
+    assert check(globals()["padding_mask"], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("subject", "sentence"),
+    [
+        (5, "check wants your function or class itself, not int 5"),
+        (None, "check wants your function or class itself"),
+        (torch.ones(2), "check wants your function or class itself"),
+        (lambda: 0, "No exercise is called"),
+        (io.StringIO, "No exercise is called"),
+    ],
+)
+def test_anything_else_gets_a_sentence_and_no_points(subject, sentence, capsys):
+    assert check(subject) == 0
+    assert sentence in capsys.readouterr().out
+    with pytest.raises(AssertionError, match=sentence[:20]):
+        check(subject, strict=True)
+
+
+def test_a_module_that_was_made_already_is_answered_with_what_to_hand_over(capsys):
+    from solutions.encoder_block import LayerNorm
+
+    assert check(LayerNorm(4)) == 0
+    assert "give it the class, check(LayerNorm)" in capsys.readouterr().out
+
+
+def test_an_unknown_exercise_gets_a_sentence(capsys):
+    assert check(causal_mask, "nonsense") == 0
+    assert "There is no exercise called 'nonsense'" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    """Outputs of check cells in a real notebook, which learners' code tries to disturb."""
+    cells = [
+        """
+        import os, sys, warnings
+        import torch
+        from autograder import check
+        """,
+        """
+        def softmax(x, dim=-1):
+            print("print")
+            sys.stderr.write("noise")
+            sys.__stderr__.write("low noise")
+            os.write(2, b"lower noise")
+            warnings.warn("a warning")
+            return torch.exp(x) / torch.exp(x).sum(dim, keepdim=True)
+        check(softmax, seed=1)
+        """,
+        """
+        class LayerNorm(torch.nn.Module):
+            def __init__(self, d_model, eps=1e-5):
+                super().__init__()
+            def forward(self, x):
+                return undefined
+        check(LayerNorm, seed=1)
+        """,
+        """
+        def causal_mask(length):
+            return torch.ones(length, length).tril() == 1
+        check(causal_mask)
+        """,
+    ]
+    notebook = new_notebook(cells=[new_code_cell(textwrap.dedent(cell).strip()) for cell in cells])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    nbformat.validate(notebook)
+    return [cell.outputs for cell in notebook.cells]
+
+
+def test_in_a_notebook_a_card_is_shown_and_the_points_are_the_result(outputs):
+    shown, result = outputs[1]
+    assert shown.output_type == "display_data"
+    assert result.output_type == "execute_result"
+    assert result.data["text/plain"] == "6"
+    assert "exp(100) no longer fits" in shown.data["text/plain"]
+    assert shown.data["text/html"].startswith("<section aria-label=")
+    assert "exp(100) no longer fits" in shown.data["text/html"]
+
+
+def test_in_a_notebook_nothing_is_written_to_stderr(outputs):
+    for cell in outputs:
+        assert not [output for output in cell if output.output_type in ("stream", "error")]
+
+
+def test_in_a_notebook_the_line_of_the_cell_is_found(outputs):
+    assert "line 7 of your cell" in outputs[1][0].data["text/plain"]
+    assert "line 5 of your cell: `return undefined`" in outputs[2][0].data["text/plain"]
+    assert "NameError" in outputs[2][0].data["text/plain"]
+
+
+def test_importing_costs_nothing():
+    code = "import sys, autograder; print([name for name in sys.modules if 'autograder' in name])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "['autograder']"
