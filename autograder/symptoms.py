@@ -66,7 +66,17 @@ def dtype(x):
 
 def explain(seen, difference):
     """One difference as sentences."""
-    return EXPLAIN[difference.aspect](seen, difference)
+    return EXPLAIN[difference.aspect](seen, difference) + which_call(seen, difference.name)
+
+
+def which_call(seen, name):
+    """If a trial makes several calls: what was special about the one that went wrong?"""
+    found = re.search(r"\(call (\d+)\)$", name)
+    if not found:
+        return ""
+    made = seen.trial.calls[int(found[1]) - 1]
+    mode = ", in training mode" if made.training else ""
+    return f" (This was call {found[1]} to the same object{mode}.)"
 
 
 def explain_built(seen, difference):

@@ -1635,7 +1635,7 @@ def decode(
 
 
 def together(*trials):
-    """One trial of several: so much can be right, or wrong in one and the same way, only at once."""
+    """One trial of several: only at once can so much be right, or wrong in the same way."""
     calls = [call for trial in trials for call in trial.calls]
     lengths = [call.arguments["max_length"] for call in calls]
     first = trials[0]
@@ -1736,13 +1736,13 @@ def greedy_while_training(draw):
 def rows_differ(seen):
     """A symptom: where the first wrong row leaves the right way."""
     pad = seen["pad"]
-    for name, call in zip(names_of_calls(len(seen.trial.calls)), seen.trial.calls):
+    for name, made in zip(names_of_calls(len(seen.trial.calls)), seen.trial.calls):
         yours, theirs = seen.yours.get(name), seen.theirs[name]
         if yours is None or yours.dim() != 2 or len(yours) != len(theirs):
             return None
         for row, (a, b) in enumerate(zip(yours.tolist(), theirs.tolist())):
             if a != b:
-                known = {"start": call.arguments["start"], "end": call.arguments["end"]}
+                known = {"start": made.arguments["start"], "end": made.arguments["end"]}
                 given = known | {"padding": pad, "max_length": call.arguments["max_length"]}
                 named = ", ".join(f"{what} {value}" for what, value in given.items())
                 return f"Row {row} of your answer is {words(a)}; expected {words(b)} ({named})."
@@ -2007,8 +2007,8 @@ greedy_decode = Exercise(
         Mistake(
             "writes_on_to_the_limit",
             ((ONLY_PAD, "pass"), (ALL_FINISHED, "if False:")),
-            "Your function always writes max_length tokens: after an end token it goes on, in place "
-            "of padding.",
+            "Your function always writes max_length tokens: after an end token it goes on "
+            "with other tokens, in place of padding.",
             LOOK_AT_ROWS,
             r"for|while",
         ),

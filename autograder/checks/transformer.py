@@ -439,6 +439,7 @@ def with_other_masks(draw, trial):
         Call(given | {"memory": elsewhere}),
         Call(both, {"memory_mask": given["memory_mask"]}),
         Call(both, {"mask": given["mask"][0, 0]}),
+        Call(given, training=True),
     ]
     return trial
 
@@ -448,7 +449,11 @@ def block_of_a_batch(draw):
 
 
 def block_of_one_token(draw):
-    return write(draw, {"d_model": 6, "num_heads": 1, "d_ff": 9}, batch=1, target=1, source=3)
+    """One sentence, of which one token is hidden."""
+    trial = write(draw, {"d_model": 6, "num_heads": 1, "d_ff": 9}, batch=1, target=1, source=3)
+    hide = {"memory_mask": visible(draw, 1, 1, 1, 3)}
+    trial.calls = [Call(trial.calls[0].arguments, hide)]
+    return trial
 
 
 def block_norm_first(draw):
@@ -1669,9 +1674,9 @@ def padded(draw, batch=2, length=5, pad=0):
     return tokens
 
 
-def read(draw, calls, layers=1, options=None, **trial):
+def read(draw, calls, layers=1, options=None, build=None, **trial):
     """A trial of the whole model; what stands at padded positions is cut off."""
-    build = SIZES | {"num_layers": layers}
+    build = SIZES | {"num_layers": layers} | (build or {})
     options = {"dropout": 0.0, "max_length": 9} | (options or {})
     sizes = {"source_length": 0, "target_length": 0}
     for call in reversed(calls):
@@ -1733,7 +1738,9 @@ def model_in_halves(draw, make=sentences, **settings):
 
 
 def model_norm_first(draw):
-    calls = [translate(sentences(draw, length=4), sentences(draw, length=6))]
+    """Two sources of the same size, one after the other."""
+    target = sentences(draw, length=6)
+    calls = [translate(sentences(draw, length=4), target) for _ in range(2)]
     return read(draw, calls, options=NORM_FIRST)
 
 
@@ -1750,8 +1757,11 @@ def model_in_halves_with_padding(draw):
 
 
 def model_of_equal_lengths(draw):
-    """Mixed up masks do not fit if lengths differ; here they fit, and are wrong."""
-    return read(draw, [translate(padded(draw, length=6), padded(draw, length=6))])
+    """Mixed up masks do not fit if lengths differ; here they fit, and are wrong. One of the sources
+    has no padding."""
+    source = padded(draw, length=6)
+    source[0] = sentences(draw, 1, 6)[0]
+    return read(draw, [translate(source, padded(draw, length=6))])
 
 
 def model_with_other_padding(draw):
@@ -1762,6 +1772,13 @@ def model_with_other_padding(draw):
 def model_tied(draw):
     calls = [translate(sentences(draw, length=4), sentences(draw))]
     return read(draw, calls, options={"tie_weights": True}, digest=what_is_tied)
+
+
+def model_tied_with_equal_vocabularies(draw):
+    """Tables of the same size are two all the same."""
+    calls = [translate(sentences(draw, length=4), sentences(draw))]
+    options, build = {"tie_weights": True}, {"target_vocab": SIZES["source_vocab"]}
+    return read(draw, calls, options=options, build=build, digest=what_is_tied)
 
 
 def what_is_tied(answer):
@@ -1965,7 +1982,7 @@ Transformer = Exercise(
             "tied",
             1,
             "with tie_weights=True output and target embedding share one matrix",
-            (model_tied,),
+            (model_tied, model_tied_with_equal_vocabularies),
             look=LOOK_AT_TYING,
         ),
         Property(

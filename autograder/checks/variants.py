@@ -11,6 +11,7 @@ from ..ready_made import ATTENTION
 from ..symptoms import few, shape
 from ..trial import Answer, Call, StandIn, Trial, call
 from .attention import what_a_mask_shows
+from .multi_head import levels
 
 # --- What several exercises need ------------------------------------------------------------------
 
@@ -196,7 +197,6 @@ def first_token_moves(seen):
 
 PRECISE = "precise = torch.promote_types(x.dtype, torch.float32)"
 POSITION = "torch.arange(offset, offset + length, device=x.device, dtype=precise)"
-TWO_I = "torch.arange(0, d_head, 2, device=x.device, dtype=precise)"
 ANGLE = "angle = position[:, None] / base ** (two_i / d_head)"
 SINES = "sine, cosine = angle.sin().to(x.dtype), angle.cos().to(x.dtype)"
 PAIRS = "a, b = x[..., 0::2], x[..., 1::2]"
@@ -2017,12 +2017,6 @@ def what_was_dropped(answer):
     return Answer(blank(answer), facts)
 
 
-def levels(x):
-    """The different values of a tensor, as text."""
-    values = x.double().mul(100).round().div(100).unique()
-    return "many values" if len(values) > 8 else few(values, 8)
-
-
 def future_is_seen(seen):
     """A symptom: the first token sees nothing but itself."""
     yours, theirs = seen.yours["output"].float(), seen.theirs["output"].float()
@@ -3154,7 +3148,7 @@ sample_token = Exercise(
 
 # --- Hiding tokens --------------------------------------------------------------------------------
 
-VOCAB, MASK_TOKEN = 11, 10
+VOCAB, MASK_TOKEN = 10, 10  # no random token is the mask token
 HIDDEN = 0.05 / 3e-5  # how far two measured shares may lie apart
 MASKED = ("read", "target")
 FATES = ("chosen", "masked", "replaced", "left", "others masked", "others replaced", "all")
@@ -3619,16 +3613,23 @@ def cut_larger_patches(draw):
     return cut_up(draw, batch=5, channels=7, height=12, width=6, size=3)
 
 
+def cut_after(draw, **sizes):
+    """First an edge case, in which many mistakes look alike, then an ordinary one."""
+    trial = cut_up(draw, **sizes)
+    trial.calls += cut_up(draw).calls
+    return trial
+
+
 def cut_grey_image(draw):
-    return cut_up(draw, batch=1, channels=1, height=6, width=4)
+    return cut_after(draw, batch=1, channels=1, height=6, width=4)
 
 
 def cut_single_pixels(draw):
-    return cut_up(draw, height=3, width=5, size=1)
+    return cut_after(draw, height=3, width=5, size=1)
 
 
 def cut_one_patch(draw):
-    return cut_up(draw, channels=4, height=3, width=3, size=3)
+    return cut_after(draw, height=3, width=3, size=3)
 
 
 def cut_strided(draw):

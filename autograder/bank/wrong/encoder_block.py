@@ -1302,7 +1302,7 @@ class Encoder(nn.Module):
 
 
 # %% Encoder: in training half of the blocks are skipped at random, whatever dropout is
-# expect: dropout_never
+# expect: nothing
 class Encoder(nn.Module):
     def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
