@@ -25,6 +25,7 @@ ASPECTS = (
     "not finite",  # NaN or inf where a number was expected
     "value",
     "fact",  # something that is no array
+    "absent",  # an array that is to be there is not, or the other way round
     "gradient",
     "changed",  # an argument was changed
 )
@@ -97,7 +98,7 @@ def arrays(answer, expected, trial):
     for name in answer.arrays.keys() ^ expected.arrays.keys():
         explained = answer.problem or answer.facts.get("missing") or expected.problem
         if not explained and not is_gradient(name):
-            yield Difference("returned", name, answer.arrays.get(name), expected.arrays.get(name))
+            yield Difference("absent", name, answer.arrays.get(name), expected.arrays.get(name))
 
 
 def is_gradient(name):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .compare import differences
+from .drawing import Draw
 from .mistakes import build
 from .trial import ask
 
@@ -20,6 +21,7 @@ from .trial import ask
 BESIDES = ("dtype", "changed")
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
+ALWAYS = 1  # the seed of inputs on which mistakes have to answer only once
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Record:
     """One probe of a check: what was drawn, what came back, what was expected."""
 
     promise: object  # the Property
-    probe: str
+    probe: object  # the function that drew the trial
     trial: object
     answer: object
     expected: object
@@ -44,8 +46,12 @@ class Diagnosis:
     unexplained: tuple = ()  # records
 
 
-def diagnose(exercise, records, device="cpu", seconds=1.0):
-    """The Diagnosis of a check's records, some of which have differences."""
+def diagnose(exercise, subject, records, device="cpu", seconds=3.0):
+    """The Diagnosis of a check's records, some of which have differences.
+
+    Args:
+        seconds: after that, no further mistakes are tried.
+    """
     deadline = time.perf_counter() + seconds
     answers = {}
 
@@ -59,12 +65,10 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
 
     def explains(names, record):
         wrong = answer_of(names, record)
-        if wrong is None or not shows(names, record):
+        if wrong is None:
             return False
-        own = {found.aspect for found in differences(wrong, record.expected, record.trial)}
-        allowed = [aspect for aspect in BESIDES if aspect not in own]
-        found = differences(record.answer, wrong, record.trial)
-        return all(difference.aspect in allowed for difference in found)
+        own = aspects_of(wrong, record.expected, record.trial)
+        return is_explained(record.answer, wrong, own, record.trial)
 
     def shows(names, record):
         """Would the mistakes be seen in this record?"""
@@ -84,7 +88,7 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
 
     candidates = {}
     for pivot in pivots(failing):
-        for way in ways:
+        for way in suspects(exercise, subject, pivot.probe, ways, device):
             if (way,) not in candidates and explains((way,), pivot):
                 candidates[way,] = verified((way,))
         if any(candidates.values()) or time.perf_counter() > deadline:
@@ -127,6 +131,42 @@ def diagnose(exercise, records, device="cpu", seconds=1.0):
     return Diagnosis()
 
 
+def aspects_of(wrong, expected, trial):
+    """In which respects a mistake shows."""
+    return {difference.aspect for difference in differences(wrong, expected, trial)}
+
+
+def is_explained(answer, wrong, aspects, trial):
+    """Is the learner's answer that of a mistake, which shows in these aspects?"""
+    allowed = [aspect for aspect in BESIDES if aspect not in aspects]
+    found = differences(answer, wrong, trial)
+    return bool(aspects) and all(difference.aspect in allowed for difference in found)
+
+
+def suspects(exercise, subject, probe, ways, device):
+    """The ways whose answers to a probe are the learner's.
+
+    They are asked with the same inputs in every check, and so every mistake has to answer but once,
+    however often the learner tries again.
+    """
+    trial = probe(Draw(ALWAYS, probe.__name__, exercise.reference))
+    answer = ask(subject, trial, device)
+    expected = ask(exercise.reference, trial, device, trusted=True)
+    if not differences(answer, expected, trial):
+        return ways  # these inputs do not show it: all are suspect
+    found = []
+    for way in ways:
+        key = (way, probe, str(device))
+        if key not in exercise.known:
+            wrong = build(exercise, (way,))
+            wrong = wrong and ask(wrong, trial, device, trusted=True)
+            exercise.known[key] = wrong, wrong and aspects_of(wrong, expected, trial)
+        wrong, aspects = exercise.known[key]
+        if wrong and is_explained(answer, wrong, aspects, trial):
+            found.append(way)
+    return found
+
+
 def pivots(failing):
     """The failing records that tell most for the least work, of different properties."""
     chosen = {}
@@ -145,7 +185,7 @@ def telling(record):
     return any(
         difference.aspect in ("shape", "value", "gradient")
         and isinstance(difference.yours, torch.Tensor)
-        and difference.yours.unique().numel() >= 3
+        and difference.yours[difference.yours.isfinite()].unique().numel() >= 3
         for difference in record.found
     )
 

@@ -53,7 +53,7 @@ def try_everything(exercise, subject, seed, device="cpu"):
             answer = ask(subject, trial, device, watch=watch)
             expected = ask(exercise.reference, trial, device, trusted=True)
             found = differences(answer, expected, trial)
-            records.append(Record(promise, probe.__name__, trial, answer, expected, found))
+            records.append(Record(promise, probe, trial, answer, expected, found))
             if is_stub(answer):
                 return records
     return records
@@ -132,7 +132,7 @@ def was_seen(promise, records):
 
 def explain_broken(verdict, exercise, subject, records, broken, device):
     """Name the mistake, or else describe the first property that is broken."""
-    diagnosis = diagnose(exercise, records, device)
+    diagnosis = diagnose(exercise, subject, records, device)
     for number, mistake in enumerate(diagnosis.mistakes):
         record = diagnosis.record
         seen = Seen(exercise, record.trial, record.answer, record.expected)

@@ -147,9 +147,13 @@ def with_inputs(seen):
 
 
 def explain_returned(seen, difference):
-    if isinstance(difference.yours, torch.Tensor) or isinstance(difference.expected, torch.Tensor):
-        return f"`{difference.name}` is missing from what your code gives."
     return f"Your code returned {difference.yours}; expected is {difference.expected}."
+
+
+def explain_absent(seen, difference):
+    if difference.yours is None:
+        return f"`{difference.name}` is missing from what your code gives."
+    return f"Your code gives `{difference.name}`, which is not asked for."
 
 
 def explain_shape(seen, difference):
@@ -301,8 +305,10 @@ def rearranged(a, b, name):
 
 
 def listing(names):
-    """`a`, `b` and `c`"""
+    """`a`, `b` and `c`; of many, the first three and how many more."""
     quoted = [f"`{name}`" for name in names]
+    if len(quoted) > 4:
+        return f"{', '.join(quoted[:3])} and {len(quoted) - 3} more"
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
@@ -316,6 +322,7 @@ EXPLAIN = {
     "not finite": explain_not_finite,
     "value": explain_value,
     "fact": explain_fact,
+    "absent": explain_absent,
     "gradient": explain_gradient,
     "changed": explain_changed,
 }

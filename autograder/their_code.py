@@ -52,18 +52,21 @@ def is_library(kind):
 
 
 def lines(subject):
-    """All lines of the learner's code, in order."""
+    """The lines of the learner's code that do something, in order: no docstrings, no headings."""
     found = {}
     for code in code_objects(subject):
-        last = max((number for *_, number in code.co_lines() if number), default=0)
-        for inner in code.co_consts:  # functions inside the function
-            if inspect.iscode(inner):
-                last = max(last, max((n for *_, n in inner.co_lines() if n), default=0))
-        for number in range(code.co_firstlineno, last + 1):
+        for number in numbers(code):
             text = linecache.getline(code.co_filename, number).strip()
-            if text:
+            if text and not text.startswith(("def ", "class ", "@", '"', "'")):
                 found[code.co_filename, number] = Line(number, text, place(code.co_filename))
     return [found[key] for key in sorted(found)]
+
+
+def numbers(code):
+    """The numbers of the lines that a function consists of, and the functions inside it."""
+    own = {number for *_, number in code.co_lines() if number}
+    inner = (numbers(constant) for constant in code.co_consts if inspect.iscode(constant))
+    return own.union(*inner)
 
 
 def place(filename):

@@ -127,8 +127,10 @@ def ask(subject, trial, device="cpu", watch=False, trusted=False):
     the next. Its modules are kept: making them takes half of the time.
     """
     answer = run(subject, trial, device, watch, MADE if trusted else None)
-    if trial.digest is None or answer.problem is not None:
+    if trial.digest is None:
         return answer
+    if answer.problem is not None:  # what came before may be random, and cannot be compared
+        return Answer({}, answer.facts, answer.problem)
     digest = trial.digest(answer)
     digest.facts.update({k: v for k, v in answer.facts.items() if k == "ready made"})
     return digest
@@ -163,12 +165,14 @@ def perform(subject, trial, device, answer, made=None):
         for name, value in before.items():
             now = (given | options)[name]
             if now.shape != value.shape or not torch.equal(now.detach(), value):
-                answer.facts.setdefault("changed", []).append(name)
+                changed = answer.facts.setdefault("changed", [])
+                changed += [name] if name not in changed else []
         for name in call.reads:
             note_attribute(answer, subject, name, suffix)
         if trial.gradients:
             inputs = {n: x for n, x in tensors(given | options) if x.requires_grad}
-            note_gradients(answer, outputs, inputs | parameters, suffix)
+            trainable = {name: x for name, x in parameters.items() if x.requires_grad}
+            note_gradients(answer, outputs, inputs | trainable, suffix)
         del given, options, returned
 
 

@@ -2656,7 +2656,7 @@ def apart(draw, batch, vocab=7):
 
 def sample_sure(draw, *options, logits=None, dtype=torch.float32):
     """Calls in which the likeliest token of each sequence has to be drawn."""
-    logits = apart(draw, 4) if logits is None else logits
+    logits = apart(draw, 16) if logits is None else logits
     trial = Trial([Call({"logits": logits}, chosen) for chosen in options], dtype=dtype)
     trial.sizes = {"batch": len(logits), "vocab": logits.shape[-1]}
     trial.digest = partial(is_likeliest, likeliest=logits.argmax(-1))
@@ -2699,7 +2699,7 @@ def sample_in_bfloat16(draw):
 
 
 def sample_large_logits(draw):
-    return sample_sure(draw, *ORDINARY, logits=apart(draw, 4) * 100)
+    return sample_sure(draw, *ORDINARY, logits=apart(draw, 16) * 100)
 
 
 def sample_again(draw):
