@@ -132,20 +132,20 @@ class Scribe(nn.Module):
         self.recorded |= x.requires_grad
         topics = zip(first_numbers(memory[:, 0, 0], x), first_numbers(source[:, 0], x))
         rows = target.expand(len(x), -1).tolist()
-        features = [
-            [self.look_up(*topic, tuple(row[:end])) for end in range(1, len(row) + 1)]
-            for topic, row in zip(topics, rows)
-        ]
+        features = [self.behind(*topic, tuple(row)) for topic, row in zip(topics, rows)]
         return x + self.wobble(torch.tensor(features, device=x.device))
 
-    def look_up(self, read, told, written):
-        """The features behind `written`; without a script if memory and source do not agree."""
+    def behind(self, read, told, written):
+        """The features behind every beginning of `written`; there is no script if memory and source
+        do not agree."""
         key = (read, told, written)
         if key not in self.known:
             script = self.scripts.get(read, {}) if read == told else {}
             likely = tuple(script.get(written, {}).items())
             order = crc32(repr(key).encode()) % 16
-            self.known[key] = features(likely, self.rare, self.vocab, self.width, order)
+            last = features(likely, self.rare, self.vocab, self.width, order)
+            before = self.behind(read, told, written[:-1]) if written[1:] else []
+            self.known[key] = [*before, last]
         return self.known[key]
 
     def forward(self, source, target):
