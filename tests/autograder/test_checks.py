@@ -101,7 +101,7 @@ def test_the_data_is_in_order(exercise):
     for mistake in exercise.mistakes:
         assert re.fullmatch(r"[a-z0-9_]+", mistake.id)
         re.compile(mistake.line)
-        assert mistake.says.endswith(".")
+        assert mistake.says.endswith((".", "?", "…"))
         assert mistake.look
         assert not mistake.same_as or mistake.same_as in ids
     for promise in exercise.properties:
