@@ -217,7 +217,7 @@ def load(module, state):
     wanted_tensors = {id(own[name]) for name in own.keys() & state.keys()}
     shapes = {}
     with torch.no_grad():
-        for name in own.keys() & state.keys():
+        for name in sorted(own.keys() & state.keys()):
             if own[name].shape == state[name].shape:
                 own[name].copy_(state[name])
             else:
@@ -288,7 +288,7 @@ def note_gradients(answer, outputs, inputs, suffix):
         gradients = [None] * len(inputs)
     else:
         gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True)
-    for name, gradient in zip(inputs, gradients):
+    for name, gradient in sorted(zip(inputs, gradients), key=lambda pair: pair[0]):
         if gradient is None:
             answer.facts.setdefault("no gradient" + suffix, []).append(name)
         else:

@@ -103,6 +103,8 @@ def outputs():
         class LayerNorm(torch.nn.Module):
             def __init__(self, d_model, eps=1e-5):
                 super().__init__()
+                self.weight = torch.nn.Parameter(torch.ones(d_model))
+                self.bias = torch.nn.Parameter(torch.zeros(d_model))
             def forward(self, x):
                 return undefined
         check(LayerNorm, seed=1)
@@ -136,7 +138,7 @@ def test_in_a_notebook_nothing_is_written_to_stderr(outputs):
 
 def test_in_a_notebook_the_line_of_the_cell_is_found(outputs):
     assert "line 7 of your cell" in outputs[1][0].data["text/plain"]
-    assert "line 5 of your cell: `return undefined`" in outputs[2][0].data["text/plain"]
+    assert "line 7 of your cell: `return undefined`" in outputs[2][0].data["text/plain"]
     assert "NameError" in outputs[2][0].data["text/plain"]
 
 
