@@ -118,7 +118,7 @@ def diagnose(exercise, subject, records, device="cpu", seconds=3.0):
             known = exercise.mistake(first[0]) is exercise.mistake(second)
             if not known and explains(names, pivots(rest)[0]):
                 explained = verified(names)
-                if complete(explained) and evidence(rest) >= 2:
+                if complete(explained) and certain(rest):
                     pairs[names] = explained
             if time.perf_counter() > deadline:
                 break
@@ -190,14 +190,15 @@ def telling(record):
     )
 
 
-def evidence(records):
-    """How much a match of these records says: real numbers are never met by chance, whole numbers
-    (the tokens that a search has found) and facts are, now and then, so that it takes two."""
-    real = [
-        any(torch.is_tensor(d.yours) and d.yours.is_floating_point() for d in record.found)
+def certain(records):
+    """Is a match of these records no chance? Real numbers and facts are not met by chance; the few
+    whole numbers that a search gives, or a mask is made of, now and then are."""
+    whole = (torch.int64, torch.int32, torch.bool)
+    return any(
+        not torch.is_tensor(difference.yours) or difference.yours.dtype not in whole
         for record in records
-    ]
-    return sum(2 if is_real else 1 for is_real in real)
+        for difference in record.found
+    )
 
 
 def best_place(explained):

@@ -57,17 +57,20 @@ def what_dropout_does(answer):
 def without_dropout(trial):
     """Turn a trial of one call, with dropout=0.0, into one that runs it in both modes."""
     (once,) = trial.calls
-    trial.calls = [Call(once.arguments, training=True), once]
+    training = Call(once.arguments, training=True)
+    trial.calls = [training, training, once]
     trial.digest = what_is_dropped_without
     return trial
 
 
 def what_is_dropped_without(answer):
     """Does dropout=0.0 drop nothing?"""
-    training, off = (answer.arrays.get(name) for name in OUTPUTS[:2])
-    return Answer(
-        {}, answer.facts | {"with dropout=0.0 both modes are alike": alike(training, off)}
-    )
+    training, again, off = (answer.arrays.get(name) for name in OUTPUTS[:3])
+    facts = {
+        "with dropout=0.0 both modes are alike": alike(training, off),
+        "with dropout=0.0 two calls in training are alike": alike(training, again),
+    }
+    return Answer({}, answer.facts | facts)
 
 
 def alike(a, b):

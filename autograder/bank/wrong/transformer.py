@@ -243,7 +243,7 @@ class DecoderBlock(nn.Module):
 
 
 # %% DecoderBlock: forward takes memory_mask before mask, wrong if both are given by place
-# expect: masks_swapped
+# expect: masks_swapped or masks_swapped_norm_first
 class DecoderBlock(nn.Module):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
@@ -611,7 +611,7 @@ class DecoderBlock(nn.Module):
 
 
 # %% DecoderBlock: neither mask is passed on
-# expect: nothing
+# expect: mask_ignored + memory_mask_ignored
 class DecoderBlock(nn.Module):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
@@ -1174,7 +1174,7 @@ class Transformer(nn.Module):
 
 
 # %% Transformer: with tie_weights and equal vocabularies the source table is tied as well
-# expect: nothing
+# expect: source_table_tied_too
 class Transformer(nn.Module):
     def __init__(
         self,
