@@ -26,9 +26,9 @@ def exercise():
     """The guide's exercise, put together from its pieces."""
     names = vars(attention) | {"Property": Property, "Mistake": Mistake, "call": call}
     exec(block("def causal_mask_of_some"), names)
-    properties = eval(f"({block('Property(')})", names)
+    exec(block("properties = ("), names)
     mistake = eval(block("Mistake("), names)
-    return Exercise("attention.causal_mask", properties, (mistake,), ("a", "b", "c"))
+    return Exercise("attention.causal_mask", names["properties"], (mistake,), ("a", "b", "c"))
 
 
 def test_the_exercise_works(exercise):
