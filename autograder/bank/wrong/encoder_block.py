@@ -544,7 +544,7 @@ class FeedForward(nn.Module):
 
 
 # %% FeedForward: no activation, and dropout acts on the output in place of the hidden features
-# expect: no_activation
+# expect: no_activation + dropout_on_output
 class FeedForward(nn.Module):
     def __init__(self, d_model, d_ff, dropout=0.1):
         super().__init__()

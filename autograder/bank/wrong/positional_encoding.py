@@ -513,7 +513,7 @@ class PositionalEncoding(nn.Module):
 
 
 # %% PositionalEncoding: cut by the batch size, and no dropout
-# expect: by_sequence
+# expect: by_sequence + dropout_never
 class PositionalEncoding(nn.Module):
     def __init__(self, d_model, max_length=5000, dropout=0.1):
         super().__init__()

@@ -864,7 +864,7 @@ def greedy_decode(model, source, start, end, max_length=50):
 
 
 # %% greedy_decode: stays in eval mode, and goes on writing after the end token
-# expect: writes_on_to_the_limit
+# expect: writes_on_to_the_limit + left_in_eval_mode
 def greedy_decode(model, source, start, end, max_length=50):
     model.eval()
     with torch.no_grad():
