@@ -1,8 +1,9 @@
-"""The exercises, one module a lesson. To add one, add an `Exercise` to its module."""
+"""The exercises: a package a lesson, a file an exercise.
+
+To add one, write its file, and name it in the EXERCISES of its lesson.
+"""
 
 import importlib
-
-from ..exercise import Exercise
 
 LESSONS = (
     "attention",
@@ -15,24 +16,22 @@ LESSONS = (
 )
 
 
+def exercises_of(lesson):
+    """The Exercises of one lesson, in its order."""
+    return importlib.import_module(f"{__name__}.{lesson}").EXERCISES
+
+
 def all_exercises():
     """{id: Exercise}, in the order of the course."""
-    found = {}
-    for lesson in LESSONS:
-        module = importlib.import_module(f"{__name__}.{lesson}")
-        for value in vars(module).values():
-            if isinstance(value, Exercise) and value.module == lesson:
-                found[value.id] = value
-    return found
+    return {exercise.id: exercise for lesson in LESSONS for exercise in exercises_of(lesson)}
 
 
 def find(exercise_id):
     """The exercise called <module>.<name>; the module may be left out."""
-    module, _, name = exercise_id.rpartition(".")
-    if module in LESSONS:
-        value = getattr(importlib.import_module(f"{__name__}.{module}"), name, None)
-        if isinstance(value, Exercise):
-            return value
+    lesson, _, name = exercise_id.rpartition(".")
+    for exercise in exercises_of(lesson) if lesson in LESSONS else ():
+        if exercise.name == name:
+            return exercise
     known = all_exercises()
     by_name = {exercise.name: exercise for exercise in known.values()}
     if exercise_id in by_name:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder import bank
-from autograder.checks import attention
+from autograder.checks.attention import masks
 from autograder.examine import examine
 from autograder.exercise import Exercise, Mistake, Property
 from autograder.mistakes import build
@@ -24,7 +24,7 @@ def block(beginning):
 @pytest.fixture
 def exercise():
     """The guide's exercise, put together from its pieces."""
-    names = vars(attention) | {"Property": Property, "Mistake": Mistake, "call": call}
+    names = vars(masks) | {"Property": Property, "Mistake": Mistake, "call": call}
     exec(block("def causal_mask_of_some"), names)
     exec(block("properties = ("), names)
     mistake = eval(block("Mistake("), names)
