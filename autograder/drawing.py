@@ -72,14 +72,32 @@ class Draw:
     def weights(self, module):
         """Random numbers for every parameter of a module: at their first values, ones and zeros,
         and parameters that happen to be equal, hide mistakes."""
-        state, drawn = {}, {}
-        for name, parameter in module.named_parameters(remove_duplicate=False):
-            if id(parameter) not in drawn:
-                scale = 0.5 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5
-                numbers = self.normal(*parameter.shape, scale=scale)
-                drawn[id(parameter)] = numbers + 1 if is_gain(name, parameter) else numbers
-            state[name] = drawn[id(parameter)]
-        return state
+        plan = Plan.of(module)
+        numbers = self.normal(len(plan.scale)) * plan.scale + plan.shift  # all at once is faster
+        parts = [x.reshape(shape) for x, shape in zip(numbers.split(plan.counts), plan.shapes)]
+        return {name: parts[place] for name, place in plan.places.items()}
+
+
+class Plan:
+    """How to draw the parameters of a module, in one go: parameters that are one get one part."""
+
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def of(module):
+        return Plan(module)
+
+    def __init__(self, module):
+        parameters = dict(module.named_parameters(remove_duplicate=False))
+        different = {id(parameter): (name, parameter) for name, parameter in parameters.items()}
+        keys = list(different)
+        self.places = {name: keys.index(id(parameter)) for name, parameter in parameters.items()}
+        self.shapes = [parameter.shape for _, parameter in different.values()]
+        self.counts = [shape.numel() for shape in self.shapes]
+        scale = [0.5 if len(shape) == 1 else shape[-1] ** -0.5 for shape in self.shapes]
+        shift = [float(is_gain(name, parameter)) for name, parameter in different.values()]
+        counts = torch.tensor(self.counts)
+        self.scale = torch.tensor(scale).repeat_interleave(counts)
+        self.shift = torch.tensor(shift).repeat_interleave(counts)
 
 
 def is_gain(name, parameter):

@@ -21,15 +21,15 @@ TRANSFORMER = ("transformer", "multiheadattention", "multi_head_attention")
 CROSS_ENTROPY = ("cross_entropy", "crossentropy")
 
 
-class Names(TorchFunctionMode):
-    """Collects the names of the torch functions that are called."""
+class Functions(TorchFunctionMode):
+    """Collects the torch functions that are called."""
 
-    def __init__(self, names):
+    def __init__(self):
         super().__init__()
-        self.names = names
+        self.called = set()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.names.add(getattr(function, "__name__", ""))
+        self.called.add(function)
         return function(*args, **(kwargs or {}))
 
 
@@ -47,8 +47,9 @@ def watch_for_ready_made():
 
     hook = register_module_forward_pre_hook(note)
     try:
-        with Names(names):
+        with Functions() as functions:
             yield names
+        names |= {getattr(function, "__name__", "") for function in functions.called}
     finally:
         hook.remove()
 

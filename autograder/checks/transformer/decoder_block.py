@@ -45,16 +45,19 @@ def with_other_memory(draw, trial):
     return trial
 
 
-def with_other_masks(draw, trial):
-    """Add a call that differs only where nobody looks, and one with one of the masks alone."""
+def with_other_hidden_memory(draw, trial):
+    """Add a call that differs only where nobody looks."""
     given = trial.calls[0].arguments
     hidden = ~given["memory_mask"][:, 0, 0, :, None]
     elsewhere = torch.where(hidden, draw.normal(*given["memory"].shape), given["memory"])
-    both = {"x": given["x"], "memory": given["memory"]}
-    trial.calls += [
-        Call(given | {"memory": elsewhere}),
-        Call(both, {"memory_mask": given["memory_mask"]}),
-    ]
+    trial.calls += [Call(given | {"memory": elsewhere})]
+    return trial
+
+
+def with_one_mask(draw, trial):
+    """Hand over the memory's mask alone, and by its name."""
+    given = trial.calls[0].arguments
+    trial.calls = [Call(given, {"memory_mask": visible(draw, 1, 1, 1, given["memory"].shape[1])})]
     return trial
 
 
@@ -64,15 +67,14 @@ def block_of_a_batch(draw):
 
 def block_of_one_token(draw):
     """One sentence, of which one token is hidden."""
-    trial = write(draw, {"d_model": 6, "num_heads": 1, "d_ff": 9}, batch=1, target=1, source=3)
-    hide = {"memory_mask": visible(draw, 1, 1, 1, 3)}
-    trial.calls = [Call(trial.calls[0].arguments, hide)]
-    return trial
+    build = {"d_model": 6, "num_heads": 1, "d_ff": 9}
+    return with_one_mask(draw, write(draw, build, batch=1, target=1, source=3))
 
 
 def block_of_equal_lengths(draw):
     """Mixed up masks and memories do not fit if lengths differ; here they fit, and are wrong."""
-    return with_other_masks(draw, write(draw, BLOCK, target=6, source=6, masks=True))
+    trial = write(draw, BLOCK, target=6, source=6, masks=True, gradients=True, dtype=torch.float64)
+    return with_other_hidden_memory(draw, trial)
 
 
 def block_of_equal_lengths_norm_first(draw):
@@ -81,10 +83,6 @@ def block_of_equal_lengths_norm_first(draw):
     arguments = trial.calls[0].arguments
     arguments["mask"] = arguments["mask"][0, 0]
     return trial
-
-
-def block_gradients(draw):
-    return write(draw, BLOCK, masks=True, gradients=True, dtype=torch.float64)
 
 
 def block_gradients_norm_first(draw):
@@ -285,7 +283,6 @@ DecoderBlock = Exercise(
             "gradients",
             1,
             "gradients reach x, the memory and all parameters",
-            (block_gradients,),
             aspects=("gradient",),
         ),
         Property(
