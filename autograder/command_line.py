@@ -74,16 +74,13 @@ def check_files(options):
             code = complain(f"{path} cannot be read: {error.strerror}.")
             continue
         exercises = [wanted] if wanted else exercises_defined(source)
-        if not exercises and len(paths) == 1:
-            nothing = "The file defines none of the exercises."
-            try:
-                compile(source, str(path), "exec")
-            except SyntaxError as error:
-                nothing = f"This is no Python yet: {error.msg}, line {error.lineno}."
-                reports.append(failure(str(path), None, nothing))
+        if not exercises:
+            broken = syntax_error(source, path)
+            if broken:
+                reports.append(failure(str(path), None, broken))
                 show(reports[-1], options)
-            else:
-                code = complain(f"{path}: {nothing}")
+            elif len(paths) == 1:
+                code = complain(f"{path}: The file defines none of the exercises.")
         for report in check_file(str(path), exercises, options.seed, options.device):
             reports.append(report)
             show(report, options)
@@ -100,6 +97,16 @@ def show(report, options):
         print(report.as_json(), flush=True)
     else:
         print(f"\n{report.file}\n{report.text}", flush=True)
+
+
+def syntax_error(source, path):
+    """A sentence if this is no Python."""
+    try:
+        compile(source, str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        return f"This is no Python yet: {getattr(error, 'msg', error)}{line}."
+    return None
 
 
 def complain(sentence):

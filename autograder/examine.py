@@ -35,6 +35,7 @@ def examine(exercise, subject, seed=None, device="cpu", seconds=SECONDS):
         try:
             with time_limit(seconds):
                 records = try_everything(exercise, subject, seed, device)
+                printed.heard = True  # from here on code runs again, and known mistakes with it
                 verdict = judge(exercise, subject, records, seed, device)
         except OutOfTime as late:
             verdict = out_of_time(exercise, subject, late, seed, seconds)
@@ -172,10 +173,12 @@ def show(verdict, record):
 
 
 class Printed(io.StringIO):
-    """Keeps the beginning of what is written, however much it is."""
+    """Keeps the beginning of what is written, however much it is, until enough was heard."""
+
+    heard = False
 
     def write(self, text):
-        if self.tell() < 4 * PRINTED:
+        if self.tell() < 4 * PRINTED and not self.heard:
             super().write(text[: 4 * PRINTED])
         return len(text)
 
@@ -194,7 +197,7 @@ def undisturbed(seed=0):
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     grad = torch.is_grad_enabled()
-    python_state, cwd = random.getstate(), os.getcwd()
+    python_state, cwd = random.getstate(), working_folder()
     printed = Printed()
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -218,7 +221,16 @@ def undisturbed(seed=0):
                 torch.set_default_device(device)
             torch.set_grad_enabled(grad)
             random.setstate(python_state)
-            os.chdir(cwd)
+            if cwd is not None:
+                os.chdir(cwd)
+
+
+def working_folder():
+    """Where we are; None if that was deleted."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager

@@ -71,12 +71,11 @@ def explain(seen, difference):
 
 def which_call(seen, name):
     """If a trial makes several calls: what was special about the one that went wrong?"""
-    found = re.search(r"\(call (\d+)\)$", name)
-    if not found:
+    number = call_number(name)
+    if number == 1:
         return ""
-    made = seen.trial.calls[int(found[1]) - 1]
-    mode = ", in training mode" if made.training else ""
-    return f" (This was call {found[1]} to the same object{mode}.)"
+    mode = ", in training mode" if seen.trial.calls[number - 1].training else ""
+    return f" (This was call {number} to the same object{mode}.)"
 
 
 def explain_built(seen, difference):
@@ -125,15 +124,15 @@ def explain_error(seen, difference):
         much = f"{int(wanted[1]) / 1e9:.1f} GB of memory at once," if wanted else "memory,"
         return (
             f"Your code asked for {much} more than it may have, for inputs as small as these "
-            f"{with_inputs(seen)}. Which tensor in it is so large?"
+            f"{with_inputs(seen, seen.answer.begun)}. Which tensor in it is so large?"
         )
     message = problem.message.strip().splitlines()[0] if problem.message.strip() else "no message"
-    return f"Your code raised {problem.kind}: {message} {with_inputs(seen)}"
+    return f"Your code raised {problem.kind}: {message} {with_inputs(seen, seen.answer.begun)}"
 
 
-def with_inputs(seen):
-    """The shapes that the learner's code was called with."""
-    call = seen.trial.calls[0]
+def with_inputs(seen, number=1):
+    """What the learner's code was called with, the first time or later."""
+    call = seen.trial.calls[max(number, 1) - 1]
     given = [
         f"{name} {shape(value)}" if isinstance(value, torch.Tensor) else f"{name}={value}"
         for name, value in (call.arguments | call.options).items()
@@ -142,8 +141,16 @@ def with_inputs(seen):
     if seen.trial.build:
         build = seen.trial.build | seen.trial.options
         made = ", ".join(f"{name}={value}" for name, value in build.items())
+        if seen.answer.problem and not seen.answer.begun:
+            return f"(made with {made}; not yet called)"
         return f"(made with {made}; called with {', '.join(given)})"
     return f"(called with {', '.join(given)})"
+
+
+def call_number(name):
+    """The 2 of "output (call 2)"."""
+    found = re.search(r"\(call (\d+)\)$", name)
+    return int(found[1]) if found else 1
 
 
 def explain_returned(seen, difference):
@@ -160,7 +167,7 @@ def explain_shape(seen, difference):
     yours, expected = difference.yours, difference.expected
     text = (
         f"Your {difference.name} has shape {shape(yours)}; "
-        f"expected {shape(expected)} {with_inputs(seen)}."
+        f"expected {shape(expected)} {with_inputs(seen, call_number(difference.name))}."
     )
     if sorted(yours.shape) == sorted(expected.shape):
         text += " The sizes are right, their order is not."
@@ -192,7 +199,16 @@ def explain_not_finite(seen, difference):
 
 
 def explain_fact(seen, difference):
-    return f"{difference.name}: yours {difference.yours}, expected {difference.expected}."
+    name, yours, expected = difference.name, difference.yours, difference.expected
+    if expected is True:
+        return f"This should hold, and does not with your code: {name}."
+    if expected is False:
+        return f"This should not hold, and does with your code: {name}."
+    if expected is None:
+        return f"{name}: yours {yours}; nothing of the kind is expected."
+    if yours is None:
+        return f"{name}: expected {expected}; with your code it cannot even be told."
+    return f"{name}: yours {yours}, expected {expected}."
 
 
 def explain_changed(seen, difference):

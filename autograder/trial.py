@@ -133,7 +133,7 @@ def ask(subject, trial, device="cpu", watch=False, trusted=False):
     if answer.problem is not None:  # what came before may be random, and cannot be compared
         kept = digested(Answer({}, dict(answer.facts)), trial).facts
         facts = {name: fact for name, fact in answer.facts.items() if name in kept}
-        return Answer({}, facts, answer.problem)
+        return Answer({}, facts, answer.problem, answer.begun)
     digest = digested(answer, trial)
     digest.facts.update({k: v for k, v in answer.facts.items() if k == "ready made"})
     return digest

@@ -179,3 +179,13 @@ def test_a_file_that_is_no_python_is_read_line_by_line():
         "attention.softmax",
         "attention.causal_mask",
     ]
+
+
+def test_every_file_that_is_no_python_gets_its_line(file, capsys):
+    names = [file(RIGHT, "a.py"), file("def (", "b.py"), file("x = '\0'", "c.py")]
+    code, found, _ = reports(capsys, *names)
+    assert code == 1
+    assert [(report["file"], report["passed"]) for report in found] == [
+        *(("a.py", True), ("b.py", False), ("c.py", False))
+    ]
+    assert all("This is no Python yet" in report["message"] for report in found[1:])

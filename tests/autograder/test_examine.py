@@ -197,3 +197,41 @@ def test_a_missing_gradient_is_told_with_its_name():
     verdict = examine(ATTENTION, cut, seed=1)
     assert verdict.score == verdict.max_score - 1
     assert "No gradient reaches `key`" in verdict.message
+
+
+class Abrupt(BaseException):
+    """No Exception: `except Exception` does not catch it."""
+
+
+@pytest.mark.parametrize("kind", [Abrupt, GeneratorExit, SystemExit])
+def test_whatever_their_code_raises_is_told(kind):
+    def raises(x, dim=-1):
+        raise kind("enough")
+
+    verdict = examine(SOFTMAX, raises, seed=1)
+    assert f"Your code raised {kind.__name__}: enough" in verdict.message
+    assert "raise kind" in verdict.line.text
+
+
+def test_only_what_their_code_prints_in_the_check_itself_is_shown():
+    """Afterwards it runs again, to be compared with known mistakes."""
+    calls = []
+
+    def speaks(x, dim=-1):
+        calls.append(1)
+        print(len(calls))
+        return (x - x.amax(dim, keepdim=True)).exp()
+
+    verdict = examine(SOFTMAX, speaks, seed=1)
+    assert verdict.diagnosis == "not_normalised"
+    said = verdict.printed.split()
+    assert said[0] == "1"
+    assert len(said) < len(calls)
+
+
+def test_a_working_folder_that_was_deleted_does_not_matter(tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert examine(SOFTMAX, right_softmax, seed=1).passed

@@ -6,7 +6,7 @@ import torch
 from autograder.checks import find
 from autograder.compare import differences
 from autograder.symptoms import Seen, explain, few, listing, number
-from autograder.trial import Answer, Problem, call
+from autograder.trial import Answer, Call, Problem, call
 
 EXERCISE = find("multi_head.merge_heads")
 X = torch.randn(2, 3, 4)
@@ -102,3 +102,31 @@ def test_numbers_are_written_as_people_do():
     assert few(torch.arange(6)) == "0, 1, 2, 3, …"
     assert listing(["a"]) == "`a`"
     assert listing(["a", "b", "c"]) == "`a`, `b` and `c`"
+
+
+def test_an_error_in_a_later_call_is_told_with_the_shapes_of_that_call():
+    trial = call(x=X)
+    trial.calls = [*trial.calls, Call({"x": torch.zeros(1, 1, 4)})]
+    problem = Problem("ValueError", "no")
+    assert words(Answer(problem=problem, begun=2), trial=trial).endswith("with x (1, 1, 4))")
+    trial.build = {"d_model": 4}
+    assert words(Answer(problem=problem), trial=trial).endswith(
+        "(made with d_model=4; not yet called)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("yours", "expected", "sentence"),
+    [
+        (False, True, "This should hold, and does not with your code: two calls are alike."),
+        (True, False, "This should not hold, and does with your code: two calls are alike."),
+        ("0, 2", "0, 1.33", "two calls are alike: yours 0, 2, expected 0, 1.33."),
+        ("0", None, "two calls are alike: yours 0; nothing of the kind is expected."),
+        (None, "0", "two calls are alike: expected 0; with your code it cannot even be told."),
+    ],
+)
+def test_facts_are_told_as_sentences(yours, expected, sentence):
+    def fact(value):
+        return Answer({}, {"two calls are alike": value})
+
+    assert words(fact(yours), fact(expected)) == sentence
