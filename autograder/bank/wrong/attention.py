@@ -8,6 +8,12 @@ from torch import nn
 from solutions.attention import scaled_dot_product_attention
 
 
+# %% softmax: the exponentials alone
+# expect: not_normalised
+def softmax(x, dim=-1):
+    return x.exp()
+
+
 # %% softmax: the largest score is not subtracted, so large scores overflow
 # expect: not_stable
 def softmax(x, dim=-1):

@@ -227,6 +227,12 @@ softmax = Exercise(
             "their sum.",
             "What turns positive numbers into shares of a whole?",
             r"return",
+            variations=(
+                (
+                    ("return exponentials / total", "return exponentials"),
+                    ("torch.exp(x - highest)", "torch.exp(x)"),
+                ),
+            ),
         ),
         Mistake(
             "no_exponential",
