@@ -6,7 +6,7 @@
 How it works, from what is asked to what is said:
 
     exercise      what an exercise consists of: properties, probes, mistakes, hints
-    checks/       the exercises themselves, one module a lesson
+    checks/       the exercises themselves, a package a lesson
     drawing       draws random inputs from a seed
     trial         runs an implementation on drawn inputs, and notes what came of it
     compare       is that the expected answer, and if not, in which respect?

@@ -1,6 +1,6 @@
 """An exercise as data: what is asked, what is drawn to try it, and which mistakes are known.
 
-`checks/<module>.py` holds one `Exercise` for each thing that a learner writes. A property is a
+`checks/<module>/` holds one `Exercise` for each thing that a learner writes. A property is a
 promise that earns points, with the probes that test it. A probe is a function: from a `Draw` it
 makes a `Trial`, which any implementation can be run on. A mistake is a small edit of the
 reference's source, with what to say to someone who makes it.

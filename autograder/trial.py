@@ -166,8 +166,8 @@ def perform(subject, trial, device, answer, watch=False, made=None):
         before = {name: value.detach().clone() for name, value in tensors(given | options)}
         answer.begun = number + 1
         with contextlib.ExitStack() as around:
-            if not (trial.gradients or call.reads):  # nobody will ask: saves a quarter of the time
-                around.enter_context(torch.no_grad())
+            if trial.build is not None and not (trial.gradients or call.reads):
+                around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
             if watch and number == 0:  # watching doubles the time, and later calls do the same
                 used = around.enter_context(watch_for_ready_made())
             returned = target(*given.values(), **options)

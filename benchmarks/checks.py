@@ -1,9 +1,10 @@
-"""How long a check takes: of a right answer, of every known mistake, and of importing it all."""
+"""How long a check takes: of right answers, of every known mistake, and of importing it all."""
 
 import statistics
 import subprocess
 import sys
 
+from autograder.audit import entries_for
 from autograder.checks import all_exercises
 from autograder.examine import examine
 from autograder.mistakes import build
@@ -25,18 +26,19 @@ def run():
 
 
 def row(exercise):
-    """Medians over all mistakes; right and wrong answers take turns, so that their ratio holds.
+    """Medians over the bank's right answers and all mistakes; they take turns, so that their ratio
+    holds.
 
     What mistakes answer is kept for the life of a process, so the first wrong answer takes longer.
     """
+    right = [entry.build() for entry in entries_for("correct", exercise)]
     wrong = [build(exercise, (mistake.id,)) for mistake in exercise.mistakes]
-    right = exercise.reference
-    for seed in range(3):
-        examine(exercise, right, seed)
+    for subject in right:
+        examine(exercise, subject, seed=0)
     first = [examine(exercise, subject, seed=0).seconds for subject in wrong]
     rights, wrongs = [], []
     for seed, subject in enumerate(wrong, start=1):
-        rights.append(examine(exercise, right, seed).seconds)
+        rights.append(examine(exercise, right[seed % len(right)], seed).seconds)
         wrongs.append(examine(exercise, subject, seed).seconds)
     middle = statistics.median(rights)
     return (
