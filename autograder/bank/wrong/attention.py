@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from solutions.arguments import check_attention
 from solutions.attention import scaled_dot_product_attention
 
 
@@ -1004,3 +1005,209 @@ def self_attention(x, w_query, w_key, w_value, mask=None):
     k = x @ w_key
     v = x @ w_query
     return scaled_dot_product_attention(q, k, v)
+
+
+# %% softmax: exponentiates the raw scores without taking the maximum away, so big scores overflow to inf/inf = nan
+# expect: not_stable
+def softmax(x, dim=-1):
+    e = torch.exp(x)
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+# %% softmax: subtracts one maximum of the whole tensor, so a slice far below it underflows to 0/0 = nan
+# expect: shifted_by_everything
+def softmax(x, dim=-1):
+    x = x - x.max()
+    e = torch.exp(x)
+    return e / e.sum(dim, keepdim=True)
+
+
+# %% softmax: subtracts the maximum in place, which changes the caller's tensor (and crashes on a leaf that needs gradients)
+# expect: changes_scores
+def softmax(x, dim=-1):
+    x -= x.max(dim=dim, keepdim=True).values.detach()
+    exps = x.exp()
+    return exps / exps.sum(dim=dim, keepdim=True)
+
+
+# %% softmax: clamps the scores to -50..50 for stability, so large scores get equalised and -inf does not give exactly 0
+# expect: nothing
+def softmax(x, dim=-1):
+    safe = torch.clamp(x, -50.0, 50.0)
+    e = safe.exp()
+    return e / e.sum(dim=dim, keepdim=True)
+
+
+# %% softmax: the shift is the maximum along the last dimension while the sum is along dim, so any other dim gives wrong weights
+# expect: nothing
+def softmax(x, dim=-1):
+    shift = x.max(-1, keepdim=True)[0]
+    z = torch.exp(x - shift)
+    z_sum = z.sum(dim=dim).unsqueeze(dim)
+    return z / z_sum
+
+
+# %% scaled_dot_product_attention: softmax over the queries (dim=-2) instead of over the keys
+# expect: over_queries
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    d = query.shape[-1]
+    logits = query @ key.mT / math.sqrt(d)
+    if mask is not None:
+        logits = torch.where(mask, logits, torch.finfo(logits.dtype).min)
+    weights = torch.softmax(logits, dim=-2)
+    if mask is not None:
+        weights = torch.where(mask, weights, 0.0)
+    return weights @ value, weights
+
+
+# %% scaled_dot_product_attention: masks only after the softmax and does not renormalise, so visible weights do not add up to 1
+# expect: erased_after_softmax
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    scores = query.matmul(key.transpose(-2, -1)).div(math.sqrt(key.shape[-1]))
+    weights = scores.softmax(dim=-1)
+    if mask is not None:
+        weights = weights.masked_fill(~mask, 0.0)
+    return weights.matmul(value), weights
+
+
+# %% scaled_dot_product_attention: takes d_k from the value's features, so the scale is wrong when d_v differs from d_k
+# expect: scaled_by_value_width
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    d_k = value.shape[-1]
+    s = query @ key.transpose(-1, -2)
+    s = s / d_k**0.5
+    if mask is None:
+        w = s.softmax(-1)
+    else:
+        w = s.masked_fill(~mask, torch.finfo(s.dtype).min).softmax(-1)
+        w = w.masked_fill(~mask, 0.0)
+    return w @ value, w
+
+
+# %% scaled_dot_product_attention: adds the boolean mask as 0/1 numbers to the scores, so hidden keys are only slightly less liked
+# expect: mask_added
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores + mask.to(scores.dtype)
+    weights = torch.softmax(scores, -1)
+    return weights @ value, weights
+
+
+# %% scaled_dot_product_attention: inverts the mask in place, so the caller's mask is flipped after the call
+# expect: nothing
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+    if mask is None:
+        weights = F.softmax(scores, dim=-1)
+        return weights @ value, weights
+    hidden = mask.logical_not_()
+    scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
+    weights = F.softmax(scores, dim=-1).masked_fill(hidden, 0.0)
+    return weights @ value, weights
+
+
+# %% scaled_dot_product_attention: two mistakes: divides by d_k instead of its root, and returns (weights, output) in the wrong order
+# expect: nothing
+def scaled_dot_product_attention(query, key, value, mask=None):
+    check_attention(query, key, value, mask)
+    dk = key.shape[-1]
+    scores = torch.matmul(query, key.transpose(-2, -1)) / dk
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    w = scores.softmax(-1)
+    if mask is not None:
+        w = w * mask
+    return w, torch.matmul(w, value)
+
+
+# %% causal_mask: uses triu, so every position sees itself and the future instead of the past
+# expect: upper_triangle
+def causal_mask(length, device=None):
+    return torch.triu(torch.ones(length, length, device=device)).bool()
+
+
+# %% causal_mask: diagonal off by one, a position may not see itself
+# expect: not_itself
+def causal_mask(length, device=None):
+    m = torch.zeros(length, length, dtype=torch.bool, device=device)
+    for i in range(length):
+        for j in range(i):
+            m[i, j] = True
+    return m
+
+
+# %% padding_mask: ignores the pad argument and always compares with 0
+# expect: pad_ignored
+def padding_mask(tokens, pad=0):
+    mask = tokens != 0
+    return mask.unsqueeze(1).unsqueeze(1)
+
+
+# %% padding_mask: tests tokens > pad, so with a pad number other than the smallest real tokens below it get hidden
+# expect: greater_than_pad
+def padding_mask(tokens, pad=0):
+    batch, length = tokens.shape
+    return (tokens > pad).view(batch, 1, 1, length)
+
+
+# %% padding_mask: counts the real tokens and assumes that they come first, so padding on the left or in between is misplaced
+# expect: nothing
+def padding_mask(tokens, pad=0):
+    lengths = (tokens != pad).sum(dim=1)
+    pos = torch.arange(tokens.shape[1], device=tokens.device)
+    mask = pos[None, :] < lengths[:, None]
+    return mask[:, None, None, :]
+
+
+# %% padding_mask: two mistakes: only one extra dimension, (batch, 1, length), and a float result instead of a boolean one
+# expect: three_dimensions
+def padding_mask(tokens, pad=0):
+    return (tokens != pad).float().unsqueeze(1)
+
+
+# %% self_attention: multiplies with the transposed weight matrices (as nn.Linear stores them)
+# expect: weights_transposed
+def self_attention(x, w_query, w_key, w_value, mask=None):
+    q = F.linear(x, w_query)
+    k = F.linear(x, w_key)
+    v = F.linear(x, w_value)
+    return scaled_dot_product_attention(q, k, v, mask)
+
+
+# %% self_attention: the mask is not passed on, again
+# expect: mask_ignored
+def self_attention(x, w_query, w_key, w_value, mask=None):
+    q, k, v = x @ w_query, x @ w_key, x @ w_value
+    out, attn = scaled_dot_product_attention(q, k, v)
+    return out, attn
+
+
+# %% self_attention: writes attention out again and scales by sqrt(d_model) instead of sqrt(d_k)
+# expect: scaled_by_model_width
+def self_attention(x, w_query, w_key, w_value, mask=None):
+    d_model = x.shape[-1]
+    q = torch.matmul(x, w_query)
+    k = torch.matmul(x, w_key)
+    v = torch.matmul(x, w_value)
+    att = torch.matmul(q, k.transpose(-2, -1)) / math.sqrt(d_model)
+    if mask is not None:
+        att = att.masked_fill(~mask, torch.finfo(att.dtype).min)
+    att = torch.softmax(att, dim=-1)
+    if mask is not None:
+        att = att.masked_fill(~mask, 0.0)
+    return torch.matmul(att, v), att
+
+
+# %% self_attention: query and key exchanged, so the scores are transposed
+# expect: query_and_key_swapped
+def self_attention(x, w_query, w_key, w_value, mask=None):
+    keys = torch.einsum("...ld,dk->...lk", x, w_key)
+    queries = torch.einsum("...ld,dk->...lk", x, w_query)
+    values = torch.einsum("...ld,dv->...lv", x, w_value)
+    return scaled_dot_product_attention(keys, queries, values, mask)

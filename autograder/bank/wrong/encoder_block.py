@@ -1,9 +1,12 @@
 import copy
+import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from solutions.arguments import check_dropout
 from solutions.encoder_block import EncoderBlock, FeedForward
 from solutions.multi_head import MultiHeadAttention
 
@@ -1317,3 +1320,351 @@ class Encoder(nn.Module):
                 continue
             x = layer(x, mask)
         return x if self.norm is None else self.norm(x)
+
+
+# %% LayerNorm: adds eps to the standard deviation outside the root instead of to the variance
+# expect: eps_outside_the_root
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        centred = x - x.mean(dim=-1, keepdim=True)
+        std = (centred**2).mean(dim=-1, keepdim=True).sqrt()
+        return centred / (std + self.eps) * self.weight + self.bias
+
+
+# %% LayerNorm: takes mean and variance over all but the batch dimension, so the tokens of a sequence influence one another
+# expect: over_all_but_batch
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        dims = tuple(range(1, x.dim()))
+        mean = x.mean(dim=dims, keepdim=True)
+        var = x.var(dim=dims, keepdim=True, unbiased=False)
+        return (x - mean) / (var + self.eps).sqrt() * self.weight + self.bias
+
+
+# %% LayerNorm: the parameters are called gamma and beta instead of weight and bias
+# expect: ready_made
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(d_model))
+        self.beta = nn.Parameter(torch.zeros(d_model))
+        self.eps = eps
+
+    def forward(self, x):
+        return F.layer_norm(x, self.gamma.shape, self.gamma, self.beta, self.eps)
+
+
+# %% LayerNorm: variance as E[x^2] - E[x]^2, which cancels when the mean is large against the spread and gives garbage or nan
+# expect: difference_of_squares
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+        self.eps = eps
+
+    def forward(self, x):
+        mean = x.mean(-1, keepdim=True)
+        mean_sq = (x * x).mean(-1, keepdim=True)
+        var = mean_sq - mean * mean
+        return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
+
+
+# %% LayerNorm: mean and variance computed under no_grad, so the values are right but the gradient to the input is not
+# expect: statistics_detached
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        with torch.no_grad():
+            mean = x.mean(dim=-1, keepdim=True)
+            var = ((x - mean) ** 2).mean(dim=-1, keepdim=True)
+        x_hat = (x - mean) / torch.sqrt(var + self.eps)
+        return x_hat * self.weight + self.bias
+
+
+# %% LayerNorm: two mistakes: no mean taken away (RMSNorm as in LLaMA), and the bias is a plain tensor, not a Parameter
+# expect: nothing
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = torch.zeros(d_model)
+
+    def forward(self, x):
+        rms = torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps)
+        return x * rms * self.weight + self.bias
+
+
+# %% FeedForward: dropout on the output of linear2 instead of after the activation
+# expect: dropout_on_output
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.linear1 = nn.Linear(d_model, d_ff)
+        self.linear2 = nn.Linear(d_ff, d_model)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x):
+        x = F.relu(self.linear1(x))
+        x = self.linear2(x)
+        return self.drop(x)
+
+
+# %% FeedForward: a ReLU after the second layer too, so the output is never negative
+# expect: activation_twice
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.linear1 = nn.Linear(d_model, d_ff)
+        self.linear2 = nn.Linear(d_ff, d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        h = self.dropout(self.linear1(x).clamp(min=0))
+        return self.linear2(h).clamp(min=0)
+
+
+# %% FeedForward: the inner width is always 4 * d_model, whatever d_ff says
+# expect: nothing
+class FeedForward(nn.Module):
+    expansion = 4
+
+    def __init__(self, d_model, d_ff, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        hidden = self.expansion * d_model
+        self.linear1 = nn.Linear(d_model, hidden)
+        self.linear2 = nn.Linear(hidden, d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x):
+        return self.linear2(self.dropout(F.relu(self.linear1(x))))
+
+
+# %% FeedForward: two mistakes: the residual is already added inside, and the dropout argument is ignored in favour of torch's default 0.5
+# expect: residual_inside + dropout_as_torch_likes
+class FeedForward(nn.Module):
+    def __init__(self, d_model, d_ff, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.linear1 = nn.Linear(d_model, d_ff)
+        self.linear2 = nn.Linear(d_ff, d_model)
+        self.dropout = nn.Dropout()
+
+    def forward(self, x):
+        y = torch.relu(self.linear1(x))
+        y = self.linear2(self.dropout(y))
+        return x + y
+
+
+# %% EncoderBlock: norm_first is stored but ignored, always norms after adding
+# expect: norm_first_ignored
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.drop1 = nn.Dropout(dropout)
+        self.drop2 = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        attn = self.self_attention(x, x, x, mask)
+        x = self.norm1(x + self.drop1(attn))
+        ff = self.feed_forward(x)
+        return self.norm2(x + self.drop2(ff))
+
+
+# %% EncoderBlock: one LayerNorm serves as both norm1 and norm2, so they share parameters
+# expect: one_norm_object
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        if self.norm_first:
+            h = self.norm1(x)
+            x = x + self.dropout(self.self_attention(h, h, h, mask))
+            x = x + self.dropout(self.feed_forward(self.norm2(x)))
+        else:
+            x = self.norm1(x + self.dropout(self.self_attention(x, x, x, mask)))
+            x = self.norm2(x + self.dropout(self.feed_forward(x)))
+        return x
+
+
+# %% EncoderBlock: with norm_first only the query is normed, key and value are the raw x
+# expect: only_query_normed
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.pre = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        if self.pre:
+            x = x + self.dropout(self.self_attention(self.norm1(x), x, x, mask))
+            x = x + self.dropout(self.feed_forward(self.norm2(x)))
+            return x
+        x = self.norm1(x + self.dropout(self.self_attention(x, x, x, mask)))
+        x = self.norm2(x + self.dropout(self.feed_forward(x)))
+        return x
+
+
+# %% EncoderBlock: with norm_first it adds in place (x += ...), so the caller's input is changed
+# expect: changes_x_in_pre_norm
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        if self.norm_first:
+            n = self.norm1(x)
+            x += self.dropout(self.self_attention(n, n, n, mask))
+            return x + self.dropout(self.feed_forward(self.norm2(x)))
+        y = self.norm1(x + self.dropout(self.self_attention(x, x, x, mask)))
+        return self.norm2(y + self.dropout(self.feed_forward(y)))
+
+
+# %% EncoderBlock: two mistakes: the mask is not given to the attention, and the second residual adds the block's input instead of the attention's result
+# expect: residual_from_the_beginning + mask_ignored
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        residual = x
+        if self.norm_first:
+            h = self.norm1(x)
+            h = residual + self.dropout(self.self_attention(h, h, h))
+            return residual + self.dropout(self.feed_forward(self.norm2(h)))
+        h = self.norm1(residual + self.dropout(self.self_attention(x, x, x)))
+        return self.norm2(residual + self.dropout(self.feed_forward(h)))
+
+
+# %% Encoder: the blocks are in a plain Python list, so their parameters are not registered
+# expect: plain_list
+class Encoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = []
+        for _ in range(num_layers):
+            self.layers.append(EncoderBlock(d_model, num_heads, d_ff, dropout, norm_first))
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, mask=None):
+        for block in self.layers:
+            x = block(x, mask)
+        return x if self.norm is None else self.norm(x)
+
+
+# %% Encoder: the same block object num_layers times, so all layers share their parameters
+# expect: same_block_repeated
+class Encoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        block = EncoderBlock(d_model, num_heads, d_ff, dropout, norm_first)
+        self.layers = nn.ModuleList([block] * num_layers)
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, mask=None):
+        for layer in self.layers:
+            x = layer(x, mask)
+        if self.norm:
+            x = self.norm(x)
+        return x
+
+
+# %% Encoder: the final norm exists and is applied always, also without norm_first
+# expect: final_norm_always
+class Encoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [EncoderBlock(d_model, num_heads, d_ff, dropout, norm_first) for _ in range(num_layers)]
+        )
+        self.norm = nn.LayerNorm(d_model)
+
+    def forward(self, x, mask=None):
+        for layer in self.layers:
+            x = layer(x, mask)
+        return self.norm(x)
+
+
+# %% Encoder: only the first block gets the mask, the others run without one
+# expect: mask_for_first_block_only
+class Encoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for i in range(num_layers):
+            self.layers.append(EncoderBlock(d_model, num_heads, d_ff, dropout=dropout, norm_first=norm_first))
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, mask=None):
+        for i, layer in enumerate(self.layers):
+            x = layer(x, mask) if i == 0 else layer(x)
+        if self.norm is not None:
+            x = self.norm(x)
+        return x
+
+
+# %% Encoder: every block reads the original input, so only the last block counts
+# expect: every_block_reads_the_input
+class Encoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            EncoderBlock(d_model, num_heads, d_ff, dropout, norm_first) for _ in range(num_layers)
+        )
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, mask=None):
+        out = x
+        for layer in self.layers:
+            out = layer(x, mask)
+        if self.norm is not None:
+            out = self.norm(out)
+        return out

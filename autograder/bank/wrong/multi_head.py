@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from solutions.arguments import check_attention, check_dropout, check_heads
 from solutions.attention import scaled_dot_product_attention
 from solutions.multi_head import merge_heads, split_heads
 
@@ -1008,3 +1009,249 @@ class MultiHeadAttention(nn.Module):
         shape = (query.shape[0], self.num_heads, query.shape[1], key.shape[1])
         self.weights = torch.ones(shape, dtype=query.dtype) / key.shape[1]
         return self.dropout(query)
+
+
+# %% split_heads: reshapes straight to (batch, heads, length, d_head) without a transpose, so tokens get mixed up
+# expect: reshape_only
+def split_heads(x, num_heads):
+    b, l, d = x.shape
+    check_heads(d, num_heads)
+    return x.reshape(b, num_heads, l, d // num_heads)
+
+
+# %% split_heads: transpose forgotten, result is (batch, length, heads, d_head)
+# expect: not_turned
+def split_heads(x, num_heads):
+    check_heads(x.shape[-1], num_heads)
+    return x.unflatten(-1, (num_heads, x.shape[-1] // num_heads))
+
+
+# %% split_heads: torch.split gets the number of heads where it wants the size of a piece, so heads and d_head are exchanged
+# expect: heads_and_width_confused
+def split_heads(x, num_heads):
+    check_heads(x.shape[-1], num_heads)
+    pieces = torch.split(x, num_heads, dim=-1)
+    return torch.stack(pieces, dim=1)
+
+
+# %% split_heads: d_head computed with a true division is a float, so view crashes
+# expect: nothing
+def split_heads(x, num_heads):
+    batch, length, d_model = x.shape
+    check_heads(d_model, num_heads)
+    d_head = d_model / num_heads
+    return x.view(batch, length, num_heads, d_head).transpose(1, 2)
+
+
+# %% merge_heads: view after transpose without contiguous, crashes on ordinary contiguous input
+# expect: viewed_after_turning
+def merge_heads(x):
+    b, h, l, d = x.size()
+    return x.transpose(1, 2).view(b, l, h * d)
+
+
+# %% merge_heads: puts the head number last, so the features of the heads are interleaved instead of side by side
+# expect: interleaved
+def merge_heads(x):
+    x = x.permute(0, 2, 3, 1)
+    return x.flatten(2)
+
+
+# %% merge_heads: concatenates the heads along the length instead of along the features
+# expect: joined_with_length
+def merge_heads(x):
+    heads = [x[:, h] for h in range(x.shape[1])]
+    return torch.cat(heads, dim=1)
+
+
+# %% merge_heads: squeezes the result, so the batch dimension (or length) vanishes when it is 1
+# expect: nothing
+def merge_heads(x):
+    b, h, l, d = x.shape
+    out = torch.cat([x[:, i, :, :] for i in range(h)], dim=-1)
+    return out.squeeze()
+
+
+# %% MultiHeadAttention: the four Linear layers are made without bias
+# expect: no_bias
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads = num_heads
+        for name in ("w_query", "w_key", "w_value", "w_output"):
+            setattr(self, name, nn.Linear(d_model, d_model, bias=False))
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        q = split_heads(self.w_query(query), self.num_heads)
+        k = split_heads(self.w_key(key), self.num_heads)
+        v = split_heads(self.w_value(value), self.num_heads)
+        _, w = scaled_dot_product_attention(q, k, v, mask)
+        self.weights = w.detach()
+        return self.w_output(merge_heads(self.dropout(w) @ v))
+
+
+# %% MultiHeadAttention: always inserts a head dimension into the mask as in The Annotated Transformer, so a mask that is already (batch, 1, 1, length) gets 5 dimensions and crashes or changes the shape
+# expect: nothing
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.d_k = d_model // num_heads
+        self.h = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.weights = None
+        self.dropout = nn.Dropout(p=dropout)
+
+    def forward(self, query, key, value, mask=None):
+        if mask is not None:
+            mask = mask.unsqueeze(1)
+        nbatches = query.size(0)
+        query, key, value = [
+            lin(x).view(nbatches, -1, self.h, self.d_k).transpose(1, 2)
+            for lin, x in zip([self.w_query, self.w_key, self.w_value], (query, key, value))
+        ]
+        _, p = scaled_dot_product_attention(query, key, value, mask)
+        self.weights = p.detach()
+        x = torch.matmul(self.dropout(p), value)
+        x = x.transpose(1, 2).contiguous().view(nbatches, -1, self.h * self.d_k)
+        return self.w_output(x)
+
+
+# %% MultiHeadAttention: scales the scores by sqrt(d_model) instead of sqrt(d_head)
+# expect: scaled_by_model_width
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.d_model = d_model
+        self.num_heads = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        q = split_heads(self.w_query(query), self.num_heads)
+        k = split_heads(self.w_key(key), self.num_heads)
+        v = split_heads(self.w_value(value), self.num_heads)
+        scores = torch.einsum("bhqd,bhkd->bhqk", q, k) / math.sqrt(self.d_model)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        attn = scores.softmax(dim=-1)
+        if mask is not None:
+            attn = attn.masked_fill(~mask, 0.0)
+        self.weights = attn.detach()
+        out = torch.einsum("bhqk,bhkd->bhqd", self.dropout(attn), v)
+        return self.w_output(merge_heads(out))
+
+
+# %% MultiHeadAttention: projects the query argument for key and value too, so cross-attention ignores key and value
+# expect: only_query_is_used
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        x = query
+        q = split_heads(self.w_query(x), self.num_heads)
+        k = split_heads(self.w_key(x), self.num_heads)
+        v = split_heads(self.w_value(x), self.num_heads)
+        _, w = scaled_dot_product_attention(q, k, v, mask)
+        self.weights = w.detach()
+        return self.w_output(merge_heads(self.dropout(w) @ v))
+
+
+# %% MultiHeadAttention: keeps the weights after dropout instead of before
+# expect: weights_after_dropout
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        q = split_heads(self.w_query(query), self.num_heads)
+        k = split_heads(self.w_key(key), self.num_heads)
+        v = split_heads(self.w_value(value), self.num_heads)
+        w = scaled_dot_product_attention(q, k, v, mask)[1]
+        w = self.dropout(w)
+        self.weights = w.detach()
+        return self.w_output(merge_heads(torch.matmul(w, v)))
+
+
+# %% MultiHeadAttention: two mistakes: dropout acts on the projected output instead of on the weights, and the value is projected with w_key
+# expect: value_through_key_projection + dropout_on_output
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.resid_dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        q = split_heads(self.w_query(query), self.num_heads)
+        k = split_heads(self.w_key(key), self.num_heads)
+        v = split_heads(self.w_key(value), self.num_heads)
+        out, w = scaled_dot_product_attention(q, k, v, mask)
+        self.weights = w.detach()
+        return self.resid_dropout(self.w_output(merge_heads(out)))
+
+
+# %% MultiHeadAttention: dropout acts on the merged heads before w_output instead of on the attention weights
+# expect: dropout_on_output
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads = num_heads
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+
+    def forward(self, query, key, value, mask=None):
+        heads = []
+        q, k, v = self.w_query(query), self.w_key(key), self.w_value(value)
+        n = q.shape[-1] // self.num_heads
+        q, k, v = (torch.stack(t.split(n, dim=-1), dim=1) for t in (q, k, v))
+        out, w = scaled_dot_product_attention(q, k, v, mask)
+        for i in range(self.num_heads):
+            heads.append(out[:, i])
+        self.weights = w.detach()
+        return self.w_output(self.dropout(torch.cat(heads, dim=-1)))

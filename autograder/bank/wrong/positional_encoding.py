@@ -2,8 +2,10 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from solutions.arguments import check_dropout, check_even, check_length
 from solutions.positional_encoding import sinusoidal_encoding
 
 
@@ -521,3 +523,162 @@ class PositionalEncoding(nn.Module):
 
     def forward(self, x):
         return self.pe[: x.size(0)].to(x.dtype) + x
+
+
+# %% sinusoidal_encoding: the positions are counted from 1
+# expect: positions_from_1
+def sinusoidal_encoding(length, d_model):
+    position = torch.arange(1, length + 1).unsqueeze(1)
+    div = torch.exp(torch.arange(0, d_model, 2) * (-math.log(10000.0) / d_model))
+    pe = torch.zeros(length, d_model)
+    pe[:, 0::2] = torch.sin(position * div)
+    pe[:, 1::2] = torch.cos(position * div[: d_model // 2])
+    return pe
+
+
+# %% sinusoidal_encoding: the usual tutorial code, which crashes for an odd d_model because there is one cosine too many
+# expect: odd_width_fails
+def sinusoidal_encoding(length, d_model):
+    pe = torch.zeros(length, d_model)
+    position = torch.arange(0, length, dtype=torch.float).unsqueeze(1)
+    div_term = torch.exp(torch.arange(0, d_model, 2).float() * (-math.log(10000.0) / d_model))
+    pe[:, 0::2] = torch.sin(position * div_term)
+    pe[:, 1::2] = torch.cos(position * div_term)
+    return pe
+
+
+# %% sinusoidal_encoding: odd columns use their own number j/d_model as exponent, so a cosine has another frequency than its sine
+# expect: exponent_of_the_column
+def sinusoidal_encoding(length, d_model):
+    pe = torch.empty(length, d_model)
+    for pos in range(length):
+        for j in range(d_model):
+            angle = pos / (10000 ** (j / d_model))
+            pe[pos, j] = math.sin(angle) if j % 2 == 0 else math.cos(angle)
+    return pe
+
+
+# %% sinusoidal_encoding: two mistakes: the log of the base is taken to base 10 inside exp, and sine and cosine columns are exchanged
+# expect: sine_and_cosine_swapped
+def sinusoidal_encoding(length, d_model):
+    t = torch.arange(length, dtype=torch.float32)[:, None]
+    inv = torch.exp(-torch.arange(0, d_model, 2, dtype=torch.float32) / d_model * math.log10(10000))
+    out = torch.zeros(length, d_model)
+    out[:, 0::2] = (t * inv).cos()
+    out[:, 1::2] = (t * inv).sin()[:, : d_model // 2]
+    return out
+
+
+# %% shift_matrix: the signs of the two sines are exchanged, so it turns backwards (it is the transpose)
+# expect: turned_the_wrong_way
+def shift_matrix(offset, d_model):
+    check_even("d_model", d_model)
+    M = torch.zeros(d_model, d_model)
+    for i in range(d_model // 2):
+        a = offset / 10000 ** (2 * i / d_model)
+        c, s = math.cos(a), math.sin(a)
+        M[2 * i, 2 * i] = c
+        M[2 * i, 2 * i + 1] = -s
+        M[2 * i + 1, 2 * i] = s
+        M[2 * i + 1, 2 * i + 1] = c
+    return M
+
+
+# %% shift_matrix: blocks for a layout with all sines first and all cosines after, instead of alternating
+# expect: halves
+def shift_matrix(offset, d_model):
+    check_even("d_model", d_model)
+    i = torch.arange(d_model // 2, dtype=torch.float64)
+    w = offset / 10000 ** (2 * i / d_model)
+    C, S = torch.diag(w.cos()), torch.diag(w.sin())
+    top = torch.cat([C, S], dim=1)
+    bottom = torch.cat([-S, C], dim=1)
+    return torch.cat([top, bottom], dim=0).float()
+
+
+# %% shift_matrix: multiplies the one-step matrix in a loop over range(offset), so any negative offset gives the identity
+# expect: negative_offset_ignored
+def shift_matrix(offset, d_model):
+    check_even("d_model", d_model)
+    blocks = []
+    for i in range(0, d_model, 2):
+        w = 10000 ** (-i / d_model)
+        blocks.append(torch.tensor([[math.cos(w), math.sin(w)], [-math.sin(w), math.cos(w)]], dtype=torch.float64))
+    one_step = torch.block_diag(*blocks)
+    result = torch.eye(d_model, dtype=torch.float64)
+    for _ in range(offset):
+        result = one_step @ result
+    return result.float()
+
+
+# %% shift_matrix: takes the name literally and returns a rolled identity, a permutation of the features instead of rotations
+# expect: nothing
+def shift_matrix(offset, d_model):
+    check_even("d_model", d_model)
+    eye = torch.eye(d_model)
+    return torch.roll(eye, shifts=offset, dims=0)
+
+
+# %% PositionalEncoding: the encoding is a Parameter and gets trained, again
+# expect: encoding_is_a_parameter
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.max_length = max_length
+        self.encoding = nn.Parameter(sinusoidal_encoding(max_length, d_model))
+        self.dropout = nn.Dropout(p=dropout)
+
+    def forward(self, x):
+        check_length(x.shape[-2], self.max_length)
+        return self.dropout(x + self.encoding[: x.shape[-2], :].to(x.dtype))
+
+
+# %% PositionalEncoding: follows the torch tutorial with (length, batch, features) input, so the position is the number in the batch
+# expect: by_sequence
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.max_length = max_length
+        self.dropout = nn.Dropout(p=dropout)
+        pe = sinusoidal_encoding(max_length, d_model).unsqueeze(1)
+        self.register_buffer("pe", pe, persistent=False)
+
+    def forward(self, x):
+        check_length(x.shape[-2], self.max_length)
+        x = x + self.pe[: x.size(0)].to(x.dtype)
+        return self.dropout(x)
+
+
+# %% PositionalEncoding: dropout only on the encoding, the tokens themselves are never dropped
+# expect: dropout_on_encoding
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.max_length = max_length
+        self.p = dropout
+        self.register_buffer("table", sinusoidal_encoding(max_length, d_model), persistent=False)
+
+    def forward(self, x):
+        check_length(x.shape[-2], self.max_length)
+        rows = self.table[: x.shape[-2]].to(x.dtype).expand_as(x)
+        return x + F.dropout(rows, self.p, self.training)
+
+
+# %% PositionalEncoding: two mistakes: multiplies the tokens by sqrt(d_model) here already, and F.dropout stays on in eval mode
+# expect: x_scaled
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.d_model = d_model
+        self.max_length = max_length
+        self.dropout = dropout
+        self.register_buffer("pos_enc", sinusoidal_encoding(max_length, d_model), persistent=False)
+
+    def forward(self, x):
+        check_length(x.shape[-2], self.max_length)
+        y = x * math.sqrt(self.d_model) + self.pos_enc[: x.shape[-2]].to(x.dtype)
+        return F.dropout(y, p=self.dropout)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from solutions.training import evaluating
+
 
 # %% learning_rate: the larger of the two is taken, max in place of min
 # expect: larger_of_both
@@ -1504,3 +1506,475 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
         beams = [(k, grown[k]) for k in ranked[::-1][:beam]]
     model.train(was)
     return torch.tensor(beams[0][0], device=source.device).repeat(len(source), 1)
+
+
+# %% learning_rate: takes the larger of the two branches instead of the smaller
+# expect: larger_of_both
+def learning_rate(step, d_model, warmup=4000):
+    if warmup <= 0:
+        raise ValueError(f"warmup={warmup} must be more than 0")
+    step = 1 if step == 0 else step
+    return (d_model ** -0.5) * max(step ** -0.5, step * warmup ** -1.5)
+
+
+# %% learning_rate: to avoid step 0 it adds one to every step, so the whole schedule is a step early
+# expect: one_step_ahead
+def learning_rate(step, d_model, warmup=4000):
+    if warmup <= 0:
+        raise ValueError("warmup must be positive")
+    s = step + 1
+    return 1 / math.sqrt(d_model) * min(1 / math.sqrt(s), s / (warmup * math.sqrt(warmup)))
+
+
+# %% learning_rate: after the warm-up the rate falls in a straight line (BERT style, over 100000 steps) instead of with the root of the step
+# expect: nothing
+def learning_rate(step, d_model, warmup=4000):
+    if warmup <= 0:
+        raise ValueError("warmup must be positive")
+    step = max(1, step)
+    peak = (d_model * warmup) ** -0.5
+    if step <= warmup:
+        return peak * step / warmup
+    total = 100_000
+    return peak * max(0.0, (total - step) / (total - warmup))
+
+
+# %% smoothed_cross_entropy: the share of smoothing goes to the vocab - 1 wrong tokens only, the right one gets exactly 1 - smoothing
+# expect: shared_among_others
+def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
+    if not 0 <= smoothing <= 1:
+        raise ValueError("smoothing must be in [0, 1]")
+    vocab = logits.shape[-1]
+    logp = F.log_softmax(logits, dim=-1).reshape(-1, vocab)
+    y = targets.reshape(-1)
+    keep = y != pad
+    logp, y = logp[keep], y[keep]
+    if len(y) == 0:
+        return (logits * 0).sum()
+    q = torch.full_like(logp, smoothing / (vocab - 1))
+    q.scatter_(1, y.unsqueeze(1), 1 - smoothing)
+    contribution = torch.where(q > 0, q * logp, torch.zeros_like(logp))
+    return -contribution.sum(dim=1).mean()
+
+
+# %% smoothed_cross_entropy: uses F.cross_entropy with ignore_index and label_smoothing, which gives nan when all targets are padding
+# expect: ready_made
+def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
+    if not 0 <= smoothing <= 1:
+        raise ValueError("smoothing must be in [0, 1]")
+    return F.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]),
+        targets.reshape(-1),
+        ignore_index=pad,
+        label_smoothing=smoothing,
+    )
+
+
+# %% smoothed_cross_entropy: the sum over the real targets is divided by the number of all positions, padding included
+# expect: padding_counted
+def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
+    if not 0 <= smoothing <= 1:
+        raise ValueError("smoothing must be in [0, 1]")
+    logp = torch.log_softmax(logits, -1)
+    ok = targets.ne(pad)
+    index = torch.where(ok, targets, torch.zeros_like(targets))
+    nll = -logp.gather(-1, index.unsqueeze(-1)).squeeze(-1)
+    per_token = (1 - smoothing) * nll
+    if smoothing:
+        per_token = per_token - smoothing * logp.mean(-1)
+    per_token = torch.where(ok, per_token, torch.zeros_like(per_token))
+    return per_token.mean()
+
+
+# %% smoothed_cross_entropy: averages within each sequence first and then over the sequences, so tokens of short sentences weigh more
+# expect: mean_of_means
+def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
+    if not 0 <= smoothing <= 1:
+        raise ValueError("smoothing must be in [0, 1]")
+    minus_log_p = -torch.log_softmax(logits, dim=-1)
+    real = targets != pad
+    safe = targets.masked_fill(~real, 0)
+    loss = (1 - smoothing) * minus_log_p.gather(-1, safe[..., None])[..., 0]
+    if smoothing > 0:
+        loss = loss + smoothing * minus_log_p.mean(-1)
+    loss = loss.masked_fill(~real, 0.0)
+    per_sequence = loss.sum(-1) / real.sum(-1).clamp(min=1)
+    nonempty = real.any(-1)
+    return per_sequence.sum() / nonempty.sum().clamp(min=1)
+
+
+# %% smoothed_cross_entropy: two mistakes: log(softmax + 1e-9) is capped for very unlikely tokens, and padded entries of targets are overwritten with 0 in the caller's tensor
+# expect: nothing
+def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
+    if not 0 <= smoothing <= 1:
+        raise ValueError("smoothing must be in [0, 1]")
+    probs = F.softmax(logits, dim=-1)
+    logp = torch.log(probs + 1e-9)
+    weight = (targets != pad).to(logits.dtype)
+    targets[targets == pad] = 0
+    right = -torch.gather(logp, -1, targets.unsqueeze(-1)).squeeze(-1)
+    smooth = -logp.mean(dim=-1)
+    loss = (1 - smoothing) * right + smoothing * smooth
+    return (loss * weight).sum() / torch.clamp(weight.sum(), min=1.0)
+
+
+# %% shift_right: moves the wrong way: drops the first target and puts start at the end
+# expect: shifted_left
+def shift_right(targets, start):
+    last = torch.full_like(targets[:, :1], start)
+    return torch.cat((targets[:, 1:], last), dim=1)
+
+
+# %% shift_right: writes the shifted tokens into the caller's tensor
+# expect: changes_targets
+def shift_right(targets, start):
+    previous = targets[:, :-1].clone()
+    targets[:, 1:] = previous
+    targets[:, 0] = start
+    return targets
+
+
+# %% shift_right: the start column is made by torch.ones as floats, so the result is float and not integer token numbers
+# expect: as_decimals
+def shift_right(targets, start):
+    batch = targets.shape[0]
+    first = start * torch.ones(batch, 1, device=targets.device)
+    return torch.cat([first, targets[:, :-1]], dim=1)
+
+
+# %% initialise: everything with more than one dimension is filled (as in the Annotated Transformer), convolution kernels included
+# expect: more_than_two_dimensions
+def initialise(model):
+    for p in model.parameters():
+        if p.dim() > 1:
+            nn.init.xavier_uniform_(p)
+    return model
+
+
+# %% initialise: only nn.Linear modules are treated, and their biases are set to zero; embeddings and loose matrices stay as they are
+# expect: linears_with_zero_biases
+def initialise(model):
+    def init_weights(m):
+        if isinstance(m, nn.Linear):
+            nn.init.xavier_uniform_(m.weight)
+            if m.bias is not None:
+                m.bias.data.zero_()
+
+    return model.apply(init_weights)
+
+
+# %% initialise: the new values are bound to the loop variable, so the model is not changed at all
+# expect: nothing_changed
+def initialise(model):
+    for p in model.parameters():
+        if p.ndim == 2:
+            rows, cols = p.shape
+            a = math.sqrt(6 / (rows + cols))
+            p = torch.empty_like(p).uniform_(-a, a)
+    return model
+
+
+# %% initialise: draws from a normal distribution with standard deviation a instead of uniformly between -a and a
+# expect: nothing
+def initialise(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            if len(p.shape) == 2:
+                out_features, in_features = p.shape
+                a = (6.0 / (in_features + out_features)) ** 0.5
+                p.copy_(torch.randn_like(p) * a)
+    return model
+
+
+# %% greedy_decode: the loop ends as soon as any sequence of the batch has written its end token
+# expect: stops_with_the_first
+def greedy_decode(model, source, start, end, max_length=50):
+    with evaluating(model):
+        memory = model.encode(source)
+        ys = torch.full((source.shape[0], 1), start, dtype=source.dtype, device=source.device)
+        for i in range(max_length):
+            out = model.decode(ys, memory, source)
+            logits = model.output(out[:, -1, :])
+            next_token = torch.argmax(logits, dim=-1)
+            ys = torch.cat((ys, next_token.unsqueeze(1)), dim=1)
+            if (next_token == end).any():
+                break
+        return ys[:, 1:]
+
+
+# %% greedy_decode: sequences that are finished keep writing tokens after their end token, until the slowest is done
+# expect: writes_on_after_end
+def greedy_decode(model, source, start, end, max_length=50):
+    with evaluating(model):
+        memory = model.encode(source)
+        written = source.new_full((len(source), 1), start)
+        done = [False] * len(source)
+        while written.shape[1] <= max_length and not all(done):
+            h = model.decode(written, memory, source)
+            best = model.output(h[:, -1]).argmax(-1)
+            written = torch.cat([written, best.view(-1, 1)], dim=1)
+            for i, t in enumerate(best.tolist()):
+                done[i] = done[i] or t == end
+    return written[:, 1:]
+
+
+# %% greedy_decode: calls model.eval() and afterwards always model.train(), so a model that was in eval mode (or had frozen parts in it) ends up in training mode
+# expect: left_in_training_mode
+def greedy_decode(model, source, start, end, max_length=50):
+    model.eval()
+    with torch.no_grad():
+        memory = model.encode(source)
+        tokens = source.new_full((source.size(0), 1), start)
+        finished = torch.zeros(source.size(0), dtype=torch.bool, device=source.device)
+        for _ in range(max_length):
+            logits = model.output(model.decode(tokens, memory, source)[:, -1])
+            token = logits.argmax(-1)
+            token = torch.where(finished, torch.full_like(token, model.pad), token)
+            tokens = torch.cat([tokens, token[:, None]], 1)
+            finished |= token.eq(end)
+            if bool(finished.all()):
+                break
+    model.train()
+    return tokens[:, 1:]
+
+
+# %% greedy_decode: only the newest token is given to the decoder as with an RNN, so everything written before is forgotten
+# expect: only_last_token_read
+def greedy_decode(model, source, start, end, max_length=50):
+    with evaluating(model):
+        memory = model.encode(source)
+        token = source.new_full((len(source), 1), start)
+        finished = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+        result = []
+        for _ in range(max_length):
+            hidden = model.decode(token, memory, source)
+            token = model.output(hidden[:, -1]).argmax(dim=-1, keepdim=True)
+            token[finished] = model.pad
+            result.append(token)
+            finished = finished | (token[:, 0] == end)
+            if finished.all():
+                break
+        if not result:
+            return source.new_zeros(len(source), 0)
+        return torch.cat(result, dim=1)
+
+
+# %% greedy_decode: two mistakes: the start token is left in the answer, and one token too few is written (the start counts towards max_length)
+# expect: start_kept
+def greedy_decode(model, source, start, end, max_length=50):
+    with evaluating(model):
+        memory = model.encode(source)
+        seq = torch.full((len(source), 1), start, dtype=torch.long, device=source.device)
+        ended = torch.zeros(len(source), dtype=torch.bool, device=source.device)
+        for _ in range(max_length - 1):
+            out = model.output(model.decode(seq, memory, source))
+            nxt = out[:, -1].argmax(-1)
+            nxt = nxt.masked_fill(ended, model.pad)
+            seq = torch.cat([seq, nxt.unsqueeze(-1)], dim=-1)
+            ended = ended | (nxt == end)
+            if ended.all():
+                break
+        return seq
+
+
+# %% greedy_decode: finished rows are filled with 0 whatever model.pad is
+# expect: filled_with_zero
+def greedy_decode(model, source, start, end, max_length=50):
+    with evaluating(model):
+        memory = model.encode(source)
+        tokens = source.new_full((len(source), 1), start)
+        alive = torch.ones(len(source), dtype=source.dtype, device=source.device)
+        for _ in range(max_length):
+            scores = model.output(model.decode(tokens, memory, source)[:, -1])
+            token = scores.argmax(dim=-1) * alive
+            tokens = torch.cat([tokens, token[:, None]], dim=1)
+            alive = alive * (token != end).to(alive.dtype)
+            if alive.sum() == 0:
+                break
+        return tokens[:, 1:]
+
+
+# %% beam_search: every beam starts with the score 0, so all hypotheses stay copies of each other and it is no better than greedy
+# expect: greedy
+def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
+    if beam < 1:
+        raise ValueError("beam must be at least 1")
+    if alpha < 0:
+        raise ValueError("alpha must not be negative")
+    with evaluating(model):
+        batch = source.shape[0]
+        memory = model.encode(source).repeat_interleave(beam, dim=0)
+        source = source.repeat_interleave(beam, dim=0)
+        tokens = source.new_full((batch * beam, 1), start)
+        lengths = torch.zeros(batch * beam, dtype=torch.long, device=source.device)
+        done = torch.zeros(batch * beam, dtype=torch.bool, device=source.device)
+        total = torch.zeros(batch * beam, device=source.device)
+        base = torch.arange(batch, device=source.device)[:, None] * beam
+        for _ in range(max_length):
+            logits = model.output(model.decode(tokens, memory, source)[:, -1])
+            logp = F.log_softmax(logits.float(), dim=-1)
+            vocab = logp.shape[-1]
+            only_pad = torch.full_like(logp, -math.inf)
+            only_pad[:, model.pad] = 0
+            logp = torch.where(done[:, None], only_pad, logp)
+            lengths = lengths + (~done).long()
+            candidates = total[:, None] + logp
+            penalty = ((5 + lengths.float()) / 6).pow(alpha)[:, None]
+            _, index = (candidates / penalty).view(batch, -1).topk(beam, dim=-1)
+            total = candidates.view(batch, -1).gather(1, index).view(-1)
+            rows = (base + index // vocab).view(-1)
+            new = (index % vocab).view(-1)
+            tokens = torch.cat([tokens[rows], new[:, None]], dim=1)
+            lengths = lengths[rows]
+            done = done[rows] | (new == end)
+            if done.all():
+                break
+        return tokens.view(batch, beam, -1)[:, 0, 1:]
+
+
+# %% beam_search: the length penalty is multiplied and not divided by, so with alpha > 0 long hypotheses are punished even more
+# expect: penalty_multiplied
+def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
+    if beam < 1:
+        raise ValueError("beam must be at least 1")
+    if alpha < 0:
+        raise ValueError("alpha must not be negative")
+
+    def score(hyp):
+        toks, logp, _ = hyp
+        return logp * ((5 + len(toks)) / 6) ** alpha
+
+    answers = []
+    with evaluating(model):
+        for row in source:
+            row = row[None]
+            memory = model.encode(row)
+            hyps = [([], 0.0, False)]
+            for _ in range(max_length):
+                options = []
+                for toks, logp, done in hyps:
+                    if done:
+                        options.append((toks, logp, True))
+                        continue
+                    inp = torch.tensor([[start] + toks], device=source.device)
+                    out = model.output(model.decode(inp, memory, row)[:, -1])[0]
+                    p = torch.log_softmax(out.float(), -1)
+                    best = p.topk(min(beam, len(p)))
+                    for v, i in zip(best.values.tolist(), best.indices.tolist()):
+                        options.append((toks + [i], logp + v, i == end))
+                hyps = sorted(options, key=score, reverse=True)[:beam]
+                if all(h[2] for h in hyps):
+                    break
+            answers.append(hyps[0][0])
+    width = max((len(a) for a in answers), default=0)
+    answers = [a + [model.pad] * (width - len(a)) for a in answers]
+    return torch.tensor(answers, dtype=source.dtype, device=source.device).reshape(len(source), width)
+
+
+# %% beam_search: returns as soon as some hypothesis in the beam has ended, even if a better one is still being written
+# expect: first_end_wins
+def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
+    if beam < 1:
+        raise ValueError("beam must be at least 1")
+    if alpha < 0:
+        raise ValueError("alpha must not be negative")
+    out_rows = []
+    with evaluating(model):
+        for b in range(source.shape[0]):
+            src = source[b : b + 1]
+            memory = model.encode(src)
+            beams = [(0.0, [start])]
+            result = None
+            for step in range(1, max_length + 1):
+                prefix = torch.tensor([t for _, t in beams], device=source.device)
+                k = len(beams)
+                hidden = model.decode(prefix, memory.expand(k, -1, -1), src.expand(k, -1))
+                logp = torch.log_softmax(model.output(hidden[:, -1]).float(), dim=-1)
+                logp = logp + torch.tensor([s for s, _ in beams], device=source.device)[:, None]
+                flat = logp.flatten()
+                top, where = flat.topk(min(beam, flat.numel()))
+                vocab = logp.shape[1]
+                beams = [
+                    (s, beams[w // vocab][1] + [w % vocab])
+                    for s, w in zip(top.tolist(), where.tolist())
+                ]
+                finished = [(s / ((5 + step) / 6) ** alpha, t) for s, t in beams if t[-1] == end]
+                if finished:
+                    result = max(finished)[1]
+                    break
+            if result is None:
+                result = beams[0][1]
+            out_rows.append(result[1:])
+    longest = max((len(r) for r in out_rows), default=0)
+    out = source.new_full((len(source), longest), model.pad)
+    for i, r in enumerate(out_rows):
+        out[i, : len(r)] = torch.tensor(r, dtype=source.dtype)
+    return out
+
+
+# %% beam_search: the rows a hypothesis continues are computed without the offset of its source, so with a batch all sources continue hypotheses of the first one
+# expect: batch_mixed_up
+def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
+    if beam < 1:
+        raise ValueError("beam must be at least 1")
+    if alpha < 0:
+        raise ValueError("alpha must not be negative")
+    with evaluating(model):
+        n = len(source)
+        memory = torch.repeat_interleave(model.encode(source), beam, 0)
+        source = torch.repeat_interleave(source, beam, 0)
+        tokens = source.new_full((n * beam, 1), start)
+        count = torch.zeros(n * beam, device=source.device)
+        over = torch.zeros(n * beam, dtype=torch.bool, device=source.device)
+        total = torch.full((n, beam), -float("inf"), device=source.device)
+        total[:, 0] = 0
+        for _ in range(max_length):
+            logp = model.output(model.decode(tokens, memory, source)[:, -1]).float().log_softmax(-1)
+            v = logp.shape[-1]
+            logp[over] = -float("inf")
+            logp[over, model.pad] = 0.0
+            count = count + (~over).float()
+            summed = total.view(-1, 1) + logp
+            norm = summed / ((5 + count[:, None]) / 6) ** alpha
+            best = norm.view(n, beam * v).topk(beam, dim=1).indices
+            total = summed.view(n, beam * v).gather(1, best)
+            parent = torch.div(best, v, rounding_mode="floor").view(-1)
+            word = best.remainder(v).view(-1)
+            tokens = torch.cat([tokens[parent], word.unsqueeze(1)], 1)
+            count = count[parent]
+            over = over[parent] | (word == end)
+            if over.all():
+                break
+        return tokens.view(n, beam, -1)[:, 0, 1:]
+
+
+# %% beam_search: two mistakes: the normalised score is carried on as the running total, so the penalty is applied again and again, and the length of finished hypotheses keeps growing
+# expect: no_length_penalty
+def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
+    if beam < 1:
+        raise ValueError("beam must be at least 1")
+    if alpha < 0:
+        raise ValueError("alpha must not be negative")
+    with evaluating(model):
+        size = source.size(0)
+        memory = model.encode(source).repeat_interleave(beam, 0)
+        src = source.repeat_interleave(beam, 0)
+        seqs = src.new_full((size * beam, 1), start)
+        stop = torch.zeros(size * beam, dtype=torch.bool, device=src.device)
+        score = torch.full((size, beam), float("-inf"), device=src.device)
+        score[:, 0] = 0.0
+        offset = (torch.arange(size, device=src.device) * beam).unsqueeze(1)
+        for n in range(1, max_length + 1):
+            lp = torch.log_softmax(model.output(model.decode(seqs, memory, src)[:, -1]).float(), -1)
+            vocab = lp.size(-1)
+            lp[stop] = float("-inf")
+            lp[stop, model.pad] = 0.0
+            cand = (score.view(-1, 1) + lp) / ((5 + n) / 6) ** alpha
+            score, idx = cand.view(size, -1).topk(beam, dim=1)
+            rows = (offset + idx // vocab).flatten()
+            tok = (idx % vocab).flatten()
+            seqs = torch.cat([seqs[rows], tok[:, None]], dim=1)
+            stop = stop[rows] | (tok == end)
+            if stop.all():
+                break
+        return seqs.view(size, beam, -1)[:, 0, 1:]

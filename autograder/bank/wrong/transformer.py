@@ -1,10 +1,13 @@
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from solutions.arguments import check_not_empty
 from solutions.attention import causal_mask, padding_mask
+from solutions.dropout import Dropout
 from solutions.encoder_block import Encoder, FeedForward
 from solutions.multi_head import MultiHeadAttention
 from solutions.positional_encoding import PositionalEncoding
@@ -772,7 +775,7 @@ class Decoder(nn.Module):
 
 
 # %% Decoder: only the first block gets the mask of the target, the others see the future
-# expect: nothing
+# expect: mask_for_first_block_only
 class Decoder(nn.Module):
     def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()
@@ -2079,3 +2082,589 @@ def count_parameters(model):
 def count_parameters(model):
     sizes = [p.numel() for p in model.parameters() if p.requires_grad]
     return torch.tensor(sizes).sum()
+
+
+# %% TokenEmbedding: the vectors are looked up but never multiplied by sqrt(d_model)
+# expect: no_scale
+class TokenEmbedding(nn.Module):
+    def __init__(self, vocab, d_model):
+        super().__init__()
+        self.table = nn.Embedding(num_embeddings=vocab, embedding_dim=d_model)
+
+    def forward(self, tokens):
+        return self.table(tokens)
+
+
+# %% TokenEmbedding: the scale is put into the weights once in the constructor instead of being applied in forward, so weights loaded, tied or re-initialised later come out unscaled
+# expect: no_scale
+class TokenEmbedding(nn.Module):
+    def __init__(self, vocab, d_model):
+        super().__init__()
+        self.table = nn.Embedding(vocab, d_model)
+        with torch.no_grad():
+            self.table.weight.mul_(d_model**0.5)
+
+    def forward(self, tokens):
+        out = self.table(tokens)
+        return out
+
+
+# %% TokenEmbedding: padding_idx=0 is passed, so token 0 starts as a zero vector and never gets a gradient
+# expect: token_0_not_trained
+class TokenEmbedding(nn.Module):
+    def __init__(self, vocab, d_model):
+        super().__init__()
+        self.d_model = d_model
+        self.table = nn.Embedding(vocab, d_model, padding_idx=0)
+
+    def forward(self, tokens):
+        return self.table(tokens) * math.sqrt(self.d_model)
+
+
+# %% TokenEmbedding: scales by the square root of the sequence length (last size of tokens) instead of d_model
+# expect: scaled_by_length
+class TokenEmbedding(nn.Module):
+    def __init__(self, vocab, d_model):
+        super().__init__()
+        self.table = nn.Embedding(vocab, d_model)
+
+    def forward(self, tokens):
+        n = tokens.size(-1)
+        return self.table(tokens) * n**0.5
+
+
+# %% DecoderBlock: cross-attention is the wrong way round: queries come from memory, keys and values from the target
+# expect: memory_asks
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.drop = Dropout(dropout)
+
+    def _sub(self, x, norm, f):
+        if self.norm_first:
+            return x + self.drop(f(norm(x)))
+        return norm(x + self.drop(f(x)))
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        x = self._sub(x, self.norm1, lambda y: self.self_attention(y, y, y, mask))
+        x = self._sub(x, self.norm2, lambda y: self.cross_attention(memory, y, y, memory_mask))
+        return self._sub(x, self.norm3, self.feed_forward)
+
+
+# %% DecoderBlock: in the norm_first order the memory is put through norm2 as well, not only the queries
+# expect: memory_normed
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d_model) for _ in range(3))
+        self.dropout1, self.dropout2, self.dropout3 = (nn.Dropout(dropout) for _ in range(3))
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if not self.norm_first:
+            x = self.norm1(x + self.dropout1(self.self_attention(x, x, x, mask)))
+            x = self.norm2(x + self.dropout2(self.cross_attention(x, memory, memory, memory_mask)))
+            x = self.norm3(x + self.dropout3(self.feed_forward(x)))
+        else:
+            q = self.norm1(x)
+            x = x + self.dropout1(self.self_attention(q, q, q, mask))
+            q, kv = self.norm2(x), self.norm2(memory)
+            x = x + self.dropout2(self.cross_attention(q, kv, kv, memory_mask))
+            x = x + self.dropout3(self.feed_forward(self.norm3(x)))
+        return x
+
+
+# %% DecoderBlock: with norm_first the residual branch carries the normed x instead of the x that went in
+# expect: added_to_what_was_normed
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.pre = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        x = self.norm1(x) if self.pre else x
+        x = x + self.dropout(self.self_attention(x, x, x, mask))
+        x = self.norm2(x) if self.pre else self.norm1(x)
+        x = x + self.dropout(self.cross_attention(x, memory, memory, memory_mask))
+        x = self.norm3(x) if self.pre else self.norm2(x)
+        x = x + self.dropout(self.feed_forward(x))
+        return x if self.pre else self.norm3(x)
+
+
+# %% DecoderBlock: the residual connection around the cross-attention is missing in both orders
+# expect: no_residual_around_cross_attention
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout=dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout=dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        drop = self.dropout
+        if self.norm_first:
+            h = self.norm1(x)
+            x = x + drop(self.self_attention(h, h, h, mask))
+            h = self.norm2(x)
+            x = drop(self.cross_attention(h, memory, memory, memory_mask))
+            h = self.norm3(x)
+            return x + drop(self.feed_forward(h))
+        h = self.norm1(x + drop(self.self_attention(x, x, x, mask)))
+        h = self.norm2(drop(self.cross_attention(h, memory, memory, memory_mask)))
+        return self.norm3(h + drop(self.feed_forward(h)))
+
+
+# %% DecoderBlock: one attention module serves as self_attention and cross_attention (shared parameters)
+# expect: one_attention_made
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.self_attention = attention
+        self.cross_attention = attention
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        y = self.norm1(x) if self.norm_first else x
+        x = x + self.dropout(self.self_attention(y, y, y, mask))
+        if not self.norm_first:
+            x = self.norm1(x)
+        y = self.norm2(x) if self.norm_first else x
+        x = x + self.dropout(self.cross_attention(y, memory, memory, memory_mask))
+        if not self.norm_first:
+            x = self.norm2(x)
+        y = self.norm3(x) if self.norm_first else x
+        x = x + self.dropout(self.feed_forward(y))
+        if not self.norm_first:
+            x = self.norm3(x)
+        return x
+
+
+# %% DecoderBlock: F.dropout is called without training=self.training, so the sub-layers' dropout also acts in eval mode
+# expect: dropout_always
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.p = dropout
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        for i in (1, 2, 3):
+            setattr(self, f"norm{i}", nn.LayerNorm(d_model))
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        steps = [
+            (self.norm1, lambda t: self.self_attention(t, t, t, mask)),
+            (self.norm2, lambda t: self.cross_attention(t, memory, memory, memory_mask)),
+            (self.norm3, lambda t: self.feed_forward(t)),
+        ]
+        for norm, layer in steps:
+            if self.norm_first:
+                x = x + F.dropout(layer(norm(x)), self.p)
+            else:
+                x = norm(x + F.dropout(layer(x), self.p))
+        return x
+
+
+# %% DecoderBlock: two mistakes: memory_mask is never handed to the cross-attention, and the dropout on what each sub-layer adds is missing
+# expect: memory_mask_ignored
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.norm_first = norm_first
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if self.norm_first:
+            n = self.norm1(x)
+            x = x + self.self_attention(n, n, n, mask)
+            x = x + self.cross_attention(self.norm2(x), memory, memory)
+            x = x + self.feed_forward(self.norm3(x))
+            return x
+        x = self.norm1(x + self.self_attention(x, x, x, mask))
+        x = self.norm2(x + self.cross_attention(x, memory, memory))
+        x = self.norm3(x + self.feed_forward(x))
+        return x
+
+
+# %% Decoder: the list is built by multiplying a one-element list, so all layers are the same block with the same parameters
+# expect: one_block_repeated
+class Decoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [DecoderBlock(d_model, num_heads, d_ff, dropout, norm_first)] * num_layers
+        )
+        self.norm = None
+        if norm_first:
+            self.norm = nn.LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        for block in self.layers:
+            x = block(x, memory, mask=mask, memory_mask=memory_mask)
+        return x if self.norm is None else self.norm(x)
+
+
+# %% Decoder: the causal mask is only given to the first layer, all later ones see the future
+# expect: mask_for_first_block_only
+class Decoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        blocks = []
+        for _ in range(num_layers):
+            blocks.append(DecoderBlock(d_model, num_heads, d_ff, dropout, norm_first))
+        self.layers = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        for i, block in enumerate(self.layers):
+            if i == 0:
+                x = block(x, memory, mask, memory_mask)
+            else:
+                x = block(x, memory, None, memory_mask)
+        if self.norm:
+            x = self.norm(x)
+        return x
+
+
+# %% Decoder: the final LayerNorm is applied after every layer inside the loop instead of once at the end
+# expect: norm_after_every_block
+class Decoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [DecoderBlock(d_model, num_heads, d_ff, dropout, norm_first) for i in range(num_layers)]
+        )
+        self.norm = nn.LayerNorm(d_model) if norm_first else None
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        for layer in self.layers:
+            x = layer(x, memory, mask, memory_mask)
+            if self.norm is not None:
+                x = self.norm(x)
+        return x
+
+
+# %% Decoder: two mistakes: dropout is not passed on to the blocks (always their default 0.1), and a final norm exists and is used even without norm_first
+# expect: final_norm_always + dropout_not_handed_on
+class Decoder(nn.Module):
+    def __init__(self, num_layers, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for _ in range(num_layers):
+            self.layers.append(DecoderBlock(d_model, num_heads, d_ff, norm_first=norm_first))
+        self.norm = nn.LayerNorm(d_model)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        out = x
+        for layer in self.layers:
+            out = layer(out, memory, mask, memory_mask)
+        return self.norm(out)
+
+
+# %% Transformer: the target gets no positional encoding
+# expect: no_positions_in_target
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        return self.encoder(self.position(self.source_embedding(source)), padding_mask(source, self.pad))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        n = target.size(1)
+        mask = causal_mask(n, device=target.device).unsqueeze(0).unsqueeze(0)
+        mask = torch.logical_and(mask, padding_mask(target, self.pad))
+        return self.decoder(self.target_embedding(target), memory, mask, padding_mask(source, self.pad))
+
+    def forward(self, source, target):
+        return self.output(self.decode(target, self.encode(source), source))
+
+
+# %% Transformer: the embedding is multiplied by sqrt(d_model) a second time on both sides although TokenEmbedding already does it
+# expect: scaled_twice
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.d_model = d_model
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length=max_length, dropout=dropout)
+        stack = (num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.encoder = Encoder(*stack)
+        self.decoder = Decoder(*stack)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def embed(self, embedding, tokens):
+        return self.position(embedding(tokens) * math.sqrt(self.d_model))
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        x = self.embed(self.source_embedding, source)
+        return self.encoder(x, padding_mask(source, self.pad))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        look_back = causal_mask(target.shape[1], target.device)
+        x = self.embed(self.target_embedding, target)
+        return self.decoder(
+            x, memory, look_back & padding_mask(target, self.pad), padding_mask(source, self.pad)
+        )
+
+    def forward(self, source, target):
+        memory = self.encode(source)
+        return self.output(self.decode(target, memory, source))
+
+
+# %% Transformer: tie_weights only copies the numbers of the embedding into output, so they are two parameters that drift apart
+# expect: not_tied
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight.data.copy_(self.target_embedding.table.weight.data)
+        self.pad = pad
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        src_mask = padding_mask(source, self.pad)
+        src = self.source_embedding(source)
+        src = self.position(src)
+        return self.encoder(src, src_mask)
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        tgt_mask = padding_mask(target, self.pad) & causal_mask(target.shape[-1], target.device)
+        src_mask = padding_mask(source, self.pad)
+        tgt = self.target_embedding(target)
+        tgt = self.position(tgt)
+        return self.decoder(tgt, memory, tgt_mask, src_mask)
+
+    def forward(self, source, target):
+        memory = self.encode(source)
+        out = self.decode(target, memory, source)
+        return self.output(out)
+
+
+# %% Transformer: causal and padding mask of the target are joined by "or", so real tokens in the future are visible
+# expect: causal_or_padding
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        x = self.source_embedding(source)
+        x = self.position(x)
+        return self.encoder(x, mask=padding_mask(source, self.pad))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        x = self.position(self.target_embedding(target))
+        causal = causal_mask(target.shape[1], target.device)
+        mask = causal | padding_mask(target, self.pad)
+        return self.decoder(x, memory, mask, padding_mask(source, self.pad))
+
+    def forward(self, source, target):
+        return self.output(self.decode(target, self.encode(source), source))
+
+
+# %% Transformer: pad argument is stored but every mask is made with the fixed number 0
+# expect: pad_fixed_to_0
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def make_source_mask(self, source):
+        return (source != 0)[:, None, None, :]
+
+    def make_target_mask(self, target):
+        n = target.shape[1]
+        lower = torch.ones(n, n, device=target.device).tril().bool()
+        return (target != 0)[:, None, None, :] & lower
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        return self.encoder(self.position(self.source_embedding(source)), self.make_source_mask(source))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        x = self.position(self.target_embedding(target))
+        return self.decoder(x, memory, self.make_target_mask(target), self.make_source_mask(source))
+
+    def forward(self, source, target):
+        memory = self.encode(source)
+        return self.output(self.decode(target, memory, source))
+
+
+# %% Transformer: two mistakes: the padding of the source is not hidden from the decoder's cross-attention, and forward returns log-probabilities instead of logits
+# expect: log_softmax_inside + source_padding_seen_by_decoder
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first)
+        self.output = nn.Linear(d_model, target_vocab)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        x = self.position(self.source_embedding(source))
+        return self.encoder(x, padding_mask(source, self.pad))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        x = self.position(self.target_embedding(target))
+        mask = causal_mask(target.shape[1], device=target.device) & padding_mask(target, self.pad)
+        return self.decoder(x, memory, mask)
+
+    def forward(self, source, target):
+        memory = self.encode(source)
+        h = self.decode(target, memory, source)
+        return F.log_softmax(self.output(h), dim=-1)
+
+
+# %% Transformer: with tie_weights the output layer is built without a bias
+# expect: nothing
+class Transformer(nn.Module):
+    def __init__(self, source_vocab, target_vocab, d_model=512, num_heads=8, d_ff=2048, num_layers=6,
+                 dropout=0.1, max_length=5000, norm_first=False, tie_weights=False, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.source_embedding = TokenEmbedding(source_vocab, d_model)
+        self.target_embedding = TokenEmbedding(target_vocab, d_model)
+        self.position = PositionalEncoding(d_model, max_length, dropout)
+        kwargs = dict(dropout=dropout, norm_first=norm_first)
+        self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, **kwargs)
+        self.decoder = Decoder(num_layers, d_model, num_heads, d_ff, **kwargs)
+        self.output = nn.Linear(d_model, target_vocab, bias=not tie_weights)
+        if tie_weights:
+            self.output.weight = self.target_embedding.table.weight
+
+    def encode(self, source):
+        check_not_empty("source", source)
+        x = self.position(self.source_embedding(source))
+        return self.encoder(x, padding_mask(source, self.pad))
+
+    def decode(self, target, memory, source):
+        check_not_empty("target", target)
+        x = self.position(self.target_embedding(target))
+        mask = causal_mask(target.shape[1], device=target.device) & padding_mask(target, self.pad)
+        return self.decoder(x, memory, mask, padding_mask(source, self.pad))
+
+    def forward(self, source, target):
+        return self.output(self.decode(target, self.encode(source), source))
+
+
+# %% count_parameters: frozen parameters are counted too
+# expect: frozen_counted
+def count_parameters(model):
+    return sum(p.numel() for p in model.parameters())
+
+
+# %% count_parameters: goes through the modules one by one and adds up their own parameters, so one shared between two modules counts twice
+# expect: shared_counted_twice
+def count_parameters(model):
+    n = 0
+    for module in model.modules():
+        for p in module.parameters(recurse=False):
+            if p.requires_grad:
+                n += p.numel()
+    return n
+
+
+# %% count_parameters: shared parameters are recognised by having equal values, so different parameters with equal contents (all the biases of zeros of one size) count only once
+# expect: equal_shapes_counted_once
+def count_parameters(model):
+    seen = []
+    total = 0
+    for p in model.parameters():
+        if not p.requires_grad:
+            continue
+        if any(q.shape == p.shape and torch.equal(q, p) for q in seen):
+            continue
+        seen.append(p)
+        total += int(np.prod(p.shape))
+    return total

@@ -1,12 +1,14 @@
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from solutions.attention import causal_mask, scaled_dot_product_attention
+from solutions.arguments import check_attention, check_even, check_window
+from solutions.attention import causal_mask, scaled_dot_product_attention, softmax
 from solutions.encoder_block import FeedForward
-from solutions.multi_head import merge_heads, split_heads
+from solutions.multi_head import MultiHeadAttention, merge_heads, split_heads
 from solutions.variants import alibi_bias, rotary_embedding, sliding_window_mask
 
 
@@ -980,3 +982,733 @@ class MixtureOfExperts(nn.Module):
         share = F.one_hot(chosen, n).to(p.dtype).flatten(0, -2).mean(0)
         self.balance_loss = n * (share * p.flatten(0, -2).mean(0)).sum()
         return torch.einsum("...de,...e->...d", answers, full)
+
+
+# %% rotary_embedding: pairs feature i with feature i + d_head / 2 (rotate_half as in LLaMA) instead of neighbouring features
+# expect: halves
+def rotary_embedding(x, offset=0, base=10000.0):
+    length, d_head = x.shape[-2:]
+    check_even("d_head", d_head)
+    inv_freq = 1.0 / base ** (torch.arange(0, d_head, 2, device=x.device).float() / d_head)
+    t = torch.arange(offset, offset + length, device=x.device).float()
+    freqs = torch.outer(t, inv_freq)
+    emb = torch.cat((freqs, freqs), dim=-1)
+    cos, sin = emb.cos().to(x.dtype), emb.sin().to(x.dtype)
+
+    def rotate_half(y):
+        y1, y2 = y.chunk(2, dim=-1)
+        return torch.cat((-y2, y1), dim=-1)
+
+    return x * cos + rotate_half(x) * sin
+
+
+# %% rotary_embedding: the exponent is i / d_head and not 2i / d_head, so the slow pairs turn too fast
+# expect: half_the_exponent
+def rotary_embedding(x, offset=0, base=10000.0):
+    length, d = x.shape[-2:]
+    check_even("d_head", d)
+    out = torch.empty_like(x)
+    pos = torch.arange(length, device=x.device, dtype=torch.float32) + offset
+    for i in range(d // 2):
+        theta = pos / base ** (i / d)
+        c, s = torch.cos(theta).to(x.dtype), torch.sin(theta).to(x.dtype)
+        out[..., 2 * i] = x[..., 2 * i] * c - x[..., 2 * i + 1] * s
+        out[..., 2 * i + 1] = x[..., 2 * i] * s + x[..., 2 * i + 1] * c
+    return out
+
+
+# %% rotary_embedding: positions and angles are made in the dtype of x, so in bfloat16 or half precision later positions get badly rounded angles
+# expect: angles_in_bfloat16
+def rotary_embedding(x, offset=0, base=10000.0):
+    length, d_head = x.shape[-2], x.shape[-1]
+    check_even("d_head", d_head)
+    pos = torch.arange(offset, offset + length).to(x)
+    pair = torch.arange(0, d_head, 2).to(x)
+    theta = pos.unsqueeze(-1) * base ** (-pair / d_head)
+    sin, cos = torch.sin(theta), torch.cos(theta)
+    even, odd = x[..., ::2], x[..., 1::2]
+    out = torch.empty_like(x)
+    out[..., ::2] = even * cos - odd * sin
+    out[..., 1::2] = even * sin + odd * cos
+    return out
+
+
+# %% rotary_embedding: two mistakes: works in place on the caller's tensor, and the second feature of a pair is computed from the already turned first one
+# expect: writes_over_its_input
+def rotary_embedding(x, offset=0, base=10000.0):
+    length, d_head = x.shape[-2:]
+    check_even("d_head", d_head)
+    p = torch.arange(offset, offset + length, device=x.device, dtype=torch.float32)[:, None]
+    k = torch.arange(0, d_head, 2, device=x.device, dtype=torch.float32)[None, :]
+    angle = p / base ** (k / d_head)
+    c = angle.cos().to(x.dtype)
+    s = angle.sin().to(x.dtype)
+    x[..., 0::2] = x[..., 0::2] * c - x[..., 1::2] * s
+    x[..., 1::2] = x[..., 0::2] * s + x[..., 1::2] * c
+    return x
+
+
+# %% rotary_embedding: the angles are made by numpy in double precision and never cast back, so a float32 input comes out as float64
+# expect: nothing
+def rotary_embedding(x, offset=0, base=10000.0):
+    n, d = x.shape[-2:]
+    check_even("d_head", d)
+    angle = np.outer(np.arange(offset, offset + n), base ** (-np.arange(0, d, 2) / d))
+    cos = torch.from_numpy(np.cos(angle)).to(x.device)
+    sin = torch.from_numpy(np.sin(angle)).to(x.device)
+    a = x[..., 0::2]
+    b = x[..., 1::2]
+    rotated = torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1)
+    return rotated.reshape(*x.shape)
+
+
+# %% alibi_bias: the slopes are 2^-1, 2^-2, ... as for eight heads, whatever num_heads is
+# expect: number_of_heads_ignored
+def alibi_bias(num_heads, length, device=None):
+    slopes = torch.tensor([2.0 ** -(i + 1) for i in range(num_heads)], device=device)
+    q = torch.arange(length, device=device).view(1, -1, 1)
+    k = torch.arange(length, device=device).view(1, 1, -1)
+    return slopes.view(-1, 1, 1) * (k - q)
+
+
+# %% alibi_bias: the sign is wrong, far away keys get a bonus
+# expect: rewards_distance
+def alibi_bias(num_heads, length, device=None):
+    bias = torch.zeros(num_heads, length, length, device=device)
+    for h in range(num_heads):
+        m = 2 ** (-8 * (h + 1) / num_heads)
+        for i in range(length):
+            for j in range(length):
+                bias[h, i, j] = m * (i - j)
+    return bias
+
+
+# %% alibi_bias: as in BLOOM only slope times the key's position is returned, the same row for every query, and not minus the slope times the distance
+# expect: key_position_for_every_query
+def alibi_bias(num_heads, length, device=None):
+    heads = torch.arange(1, num_heads + 1, device=device, dtype=torch.float32)
+    slopes = torch.pow(2.0, -8.0 * heads / num_heads)
+    row = torch.einsum("h,k->hk", slopes, torch.arange(length, device=device).float())
+    return row[:, None, :].repeat(1, length, 1)
+
+
+# %% sliding_window_mask: off by one: a query sees window keys before itself plus itself
+# expect: one_too_many
+def sliding_window_mask(length, window, device=None):
+    check_window(window)
+    ones = torch.ones(length, length, dtype=torch.bool, device=device)
+    return torch.tril(ones) & torch.triu(ones, diagonal=-window)
+
+
+# %% sliding_window_mask: looks to both sides as in the Longformer paper, the future is visible
+# expect: both_sides
+def sliding_window_mask(length, window, device=None):
+    check_window(window)
+    idx = torch.arange(length, device=device)
+    return (idx.unsqueeze(0) - idx.unsqueeze(1)).abs() < window
+
+
+# %% sliding_window_mask: built as the difference of two float triangles, so the mask holds float 0 and 1 and not booleans
+# expect: floats
+def sliding_window_mask(length, window, device=None):
+    check_window(window)
+    full = torch.ones(length, length, device=device)
+    return full.tril() - full.tril(-window)
+
+
+# %% sliding_window_attention: the first key is i - window + 1 without max(0, ...), so for the first queries the negative number slices from the end and nothing is left
+# expect: nothing
+def sliding_window_attention(query, key, value, window):
+    check_attention(query, key, value, None)
+    length = query.shape[-2]
+    if key.shape[-2] != length:
+        raise ValueError("as many keys as queries are needed")
+    check_window(window)
+    window = min(window, length)
+    rows = []
+    for i in range(length):
+        k = key[..., i - window + 1 : i + 1, :]
+        v = value[..., i - window + 1 : i + 1, :]
+        q = query[..., i : i + 1, :]
+        s = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        rows.append(torch.softmax(s, dim=-1) @ v)
+    return torch.cat(rows, dim=-2)
+
+
+# %% sliding_window_attention: pads with zero keys in front and does not mask them, so the first queries give part of their weight to keys that do not exist
+# expect: zeros_attended
+def sliding_window_attention(query, key, value, window):
+    check_attention(query, key, value, None)
+    length = query.shape[-2]
+    if key.shape[-2] != length:
+        raise ValueError("as many keys as queries are needed")
+    check_window(window)
+    window = min(window, length)
+    k = F.pad(key, (0, 0, window - 1, 0)).unfold(-2, window, 1)
+    v = F.pad(value, (0, 0, window - 1, 0)).unfold(-2, window, 1)
+    scores = torch.einsum("...ld,...ldw->...lw", query, k) / query.shape[-1] ** 0.5
+    weights = scores.softmax(-1)
+    return torch.einsum("...lw,...ldw->...ld", weights, v)
+
+
+# %% sliding_window_attention: two mistakes: the scale 1/sqrt(d_k) is forgotten, and the result is collected in a float32 tensor whatever the inputs' dtype
+# expect: no_scale
+def sliding_window_attention(query, key, value, window):
+    check_attention(query, key, value, None)
+    length = query.shape[-2]
+    if key.shape[-2] != length:
+        raise ValueError("as many keys as queries are needed")
+    check_window(window)
+    lead = torch.broadcast_shapes(query.shape[:-1], key.shape[:-1], value.shape[:-1])
+    out = torch.zeros(*lead, value.shape[-1], dtype=torch.float32, device=query.device)
+    for t in range(length):
+        first = max(0, t + 1 - window)
+        k, v = key[..., first : t + 1, :], value[..., first : t + 1, :]
+        w = (query[..., t, None, :] * k).sum(-1).softmax(-1)
+        out[..., t, :] = (w[..., None] * v).sum(-2).float()
+    return out
+
+
+# %% tiled_attention: when a new highest score arrives the running sum of exponentials is not shrunk, only the output is
+# expect: total_does_not_shrink
+def tiled_attention(query, key, value, mask=None, tile=64):
+    check_attention(query, key, value, mask)
+    n = key.shape[-2]
+    scale = query.shape[-1] ** -0.5
+    if mask is not None:
+        mask = torch.atleast_1d(mask)
+        mask = mask.expand(*mask.shape[:-1], n)
+    best = total = out = None
+    for a in range(0, n, tile):
+        b = min(a + tile, n)
+        s = query @ key[..., a:b, :].transpose(-1, -2) * scale
+        low = torch.finfo(s.dtype).min
+        if mask is not None:
+            s = s.masked_fill(~mask[..., a:b], low)
+        m = s.amax(-1, keepdim=True).detach()
+        if best is None:
+            best = m
+            out = 0.0
+            total = 0.0
+        new = torch.maximum(best, m)
+        e = torch.exp(s - new)
+        if mask is not None:
+            e = e.masked_fill(~mask[..., a:b], 0.0)
+        total = total + e.sum(-1, keepdim=True)
+        out = out * torch.exp(best - new) + e @ value[..., a:b, :]
+        best = new
+    return out / torch.where(total == 0, torch.ones_like(total), total)
+
+
+# %% tiled_attention: hidden scores become -inf, so a query whose first tile is hidden altogether computes -inf minus -inf and ends up nan
+# expect: hidden_by_infinity
+def tiled_attention(query, key, value, mask=None, tile=64):
+    check_attention(query, key, value, mask)
+    d = query.shape[-1]
+    n_keys = key.shape[-2]
+    if mask is not None:
+        mask = torch.atleast_1d(mask)
+        mask = mask.expand(*mask.shape[:-1], n_keys)
+    m = torch.full((*query.shape[:-1], 1), -math.inf, dtype=query.dtype, device=query.device)
+    l = torch.zeros_like(m)
+    o = torch.zeros(*query.shape[:-1], value.shape[-1], dtype=query.dtype, device=query.device)
+    for j in range(0, n_keys, tile):
+        kj, vj = key[..., j : j + tile, :], value[..., j : j + tile, :]
+        s = torch.matmul(query, kj.transpose(-2, -1)) / math.sqrt(d)
+        if mask is not None:
+            s = s.masked_fill(~mask[..., j : j + tile], -math.inf)
+        m_new = torch.maximum(m, s.amax(dim=-1, keepdim=True)).detach()
+        p = torch.exp(s - m_new)
+        alpha = torch.exp(m - m_new)
+        l = alpha * l + p.sum(dim=-1, keepdim=True)
+        o = alpha * o + p @ vj
+        m = m_new
+    return o / l
+
+
+# %% tiled_attention: only whole tiles are visited, the keys of the last incomplete tile are left out (unless there is only that one)
+# expect: rest_left_out
+def tiled_attention(query, key, value, mask=None, tile=64):
+    check_attention(query, key, value, mask)
+    keys = key.shape[-2]
+    tile = min(tile, keys)
+    if mask is None:
+        mask = torch.ones(keys, dtype=torch.bool, device=query.device)
+    mask = torch.atleast_1d(mask)
+    mask = mask.expand(*mask.shape[:-1], keys)
+    low = torch.finfo(query.dtype).min
+    top = query.new_full((*query.shape[:-1], 1), low)
+    den = torch.zeros_like(top)
+    num = query.new_zeros(*query.shape[:-1], value.shape[-1])
+    for t in range(keys // tile):
+        part = slice(t * tile, (t + 1) * tile)
+        ok = mask[..., part]
+        s = query @ key[..., part, :].mT / math.sqrt(query.shape[-1])
+        s = s.masked_fill(~ok, low)
+        new_top = torch.maximum(top, s.amax(-1, keepdim=True)).detach()
+        e = (s - new_top).exp().masked_fill(~ok, 0.0)
+        f = (top - new_top).exp()
+        den = den * f + e.sum(-1, keepdim=True)
+        num = num * f + e @ value[..., part, :]
+        top = new_top
+    return num / den.masked_fill(den == 0, 1.0)
+
+
+# %% tiled_attention: every tile makes its own softmax and the outputs of the tiles are averaged
+# expect: tiles_averaged
+def tiled_attention(query, key, value, mask=None, tile=64):
+    check_attention(query, key, value, mask)
+    n = key.shape[-2]
+    if mask is not None:
+        mask = torch.atleast_1d(mask)
+        mask = mask.expand(*mask.shape[:-1], n)
+    outputs = []
+    for start in range(0, n, tile):
+        stop = start + tile
+        piece = None if mask is None else mask[..., start:stop]
+        out, _ = scaled_dot_product_attention(
+            query, key[..., start:stop, :], value[..., start:stop, :], piece
+        )
+        outputs.append(out)
+    return sum(outputs) / len(outputs)
+
+
+# %% CausalSelfAttention: with a cache and several new tokens the causal mask starts at the top left, so the new tokens see too few of the past keys
+# expect: causal_from_the_first_key
+class CausalSelfAttention(MultiHeadAttention):
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+        self.kept = None
+
+    @property
+    def weights(self):
+        return self.kept
+
+    def forward(self, x, cache=None):
+        past = 0 if cache is None else cache.length
+        q = split_heads(self.w_query(x), self.num_heads)
+        k = split_heads(self.w_key(x), self.num_heads)
+        v = split_heads(self.w_value(x), self.num_heads)
+        if self.positions == "rotary":
+            q, k = rotary_embedding(q, past), rotary_embedding(k, past)
+        if cache is not None:
+            k, v = cache.append(k, v)
+        new, total = q.shape[2], k.shape[2]
+        scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        if self.positions == "alibi":
+            scores = scores + alibi_bias(self.num_heads, total, x.device)[:, -new:].to(x.dtype)
+        if new > 1:
+            visible = torch.ones(new, total, dtype=torch.bool, device=x.device).tril()
+            scores = scores.masked_fill(~visible, float("-inf"))
+        w = scores.softmax(-1)
+        self.kept = w.detach()
+        out = F.dropout(w, self.dropout, self.training) @ v
+        return self.w_output(merge_heads(out))
+
+
+# %% CausalSelfAttention: rotary positions always start at 0, also when the cache has already read something
+# expect: always_from_position_zero
+class CausalSelfAttention(MultiHeadAttention):
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+        self._w = None
+
+    @property
+    def weights(self):
+        return self._w
+
+    def forward(self, x, cache=None):
+        q, k, v = (
+            split_heads(proj(x), self.num_heads) for proj in (self.w_query, self.w_key, self.w_value)
+        )
+        if self.positions == "rotary":
+            q = rotary_embedding(q)
+            k = rotary_embedding(k)
+        if cache is not None:
+            k, v = cache.append(k, v)
+        n, m = q.size(-2), k.size(-2)
+        att = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
+        if self.positions == "alibi":
+            att = att + alibi_bias(self.num_heads, m, device=x.device)[:, m - n :].to(att.dtype)
+        att = att.masked_fill(~causal_mask(m, x.device)[m - n :], float("-inf"))
+        att = F.softmax(att, dim=-1)
+        self._w = att.detach()
+        att = F.dropout(att, p=self.dropout, training=self.training)
+        return self.w_output(merge_heads(att @ v))
+
+
+# %% CausalSelfAttention: with alibi the bias takes the place of the causal mask, the future is not hidden any more (and even gets a bonus)
+# expect: nothing
+class CausalSelfAttention(MultiHeadAttention):
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+        self.last_weights = None
+
+    @property
+    def weights(self):
+        return self.last_weights
+
+    def forward(self, x, cache=None):
+        past = cache.length if cache is not None else 0
+        query = split_heads(self.w_query(x), self.num_heads)
+        key = split_heads(self.w_key(x), self.num_heads)
+        value = split_heads(self.w_value(x), self.num_heads)
+        if self.positions == "rotary":
+            query = rotary_embedding(query, offset=past)
+            key = rotary_embedding(key, offset=past)
+        if cache is not None:
+            key, value = cache.append(key, value)
+        length = key.shape[2]
+        scores = torch.einsum("bhqd,bhkd->bhqk", query, key) / query.shape[-1] ** 0.5
+        if self.positions == "alibi":
+            scores = scores + alibi_bias(self.num_heads, length, x.device)[:, past:, :].to(x.dtype)
+        else:
+            scores = scores.masked_fill(~causal_mask(length, x.device)[past:], float("-inf"))
+        weights = softmax(scores)
+        self.last_weights = weights.detach()
+        weights = F.dropout(weights, self.dropout, training=self.training)
+        return self.w_output(merge_heads(torch.einsum("bhqk,bhkd->bhqd", weights, value)))
+
+
+# %% CausalSelfAttention: the dropout of the attention weights is handed to the kernel in eval mode, too
+# expect: dropout_always
+class CausalSelfAttention(MultiHeadAttention):
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+        self.seen = None
+
+    def _bias(self, new, total, like):
+        bias = torch.zeros(total, total, dtype=like.dtype, device=like.device)
+        if self.positions == "alibi":
+            bias = alibi_bias(self.num_heads, total, like.device).to(like.dtype)
+        bias = bias.masked_fill(~causal_mask(total, like.device), float("-inf"))
+        return bias[..., total - new :, :]
+
+    @property
+    def weights(self):
+        if self.seen is None:
+            return None
+        q, k = self.seen
+        s = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        return softmax(s + self._bias(q.shape[2], k.shape[2], q))
+
+    def forward(self, x, cache=None):
+        start = 0 if cache is None else cache.length
+        q = split_heads(self.w_query(x), self.num_heads)
+        k = split_heads(self.w_key(x), self.num_heads)
+        v = split_heads(self.w_value(x), self.num_heads)
+        if self.positions == "rotary":
+            q = rotary_embedding(q, start)
+            k = rotary_embedding(k, start)
+        if cache is not None:
+            k, v = cache.append(k, v)
+        self.seen = (q.detach(), k.detach())
+        mask = self._bias(q.shape[2], k.shape[2], q)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=self.dropout)
+        return self.w_output(merge_heads(y))
+
+
+# %% CausalSelfAttention: two mistakes: the rotary turn is done to the values as well, and the scores are divided by sqrt(d_model) and not sqrt(d_head)
+# expect: nothing
+class CausalSelfAttention(MultiHeadAttention):
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+        self.d_model = d_model
+        self.stored = None
+
+    @property
+    def weights(self):
+        return self.stored
+
+    def forward(self, x, cache=None):
+        past = 0 if cache is None else cache.length
+        qkv = [split_heads(w(x), self.num_heads) for w in (self.w_query, self.w_key, self.w_value)]
+        if self.positions == "rotary":
+            qkv = [rotary_embedding(t, past) for t in qkv]
+        q, k, v = qkv
+        if cache is not None:
+            k, v = cache.append(k, v)
+        total = k.shape[-2]
+        s = q @ k.mT / math.sqrt(self.d_model)
+        if self.positions == "alibi":
+            s = s + alibi_bias(self.num_heads, total, x.device).to(s.dtype)[:, past:]
+        hidden = ~causal_mask(total, x.device)[past:]
+        p = s.masked_fill(hidden, -torch.inf).softmax(dim=-1)
+        self.stored = p.detach()
+        if self.training:
+            p = F.dropout(p, self.dropout)
+        return self.w_output(merge_heads(p @ v))
+
+
+# %% sample_token: temperature is multiplied instead of divided by, so a low one makes the distribution flatter
+# expect: multiplied_by_temperature
+def sample_token(logits, temperature=1.0, top_k=None, generator=None):
+    if temperature < 0:
+        raise ValueError("temperature must not be negative")
+    if top_k is not None and top_k < 1:
+        raise ValueError("top_k must be at least 1")
+    if temperature == 0:
+        return torch.argmax(logits, dim=-1)
+    scaled = logits * temperature
+    if top_k is not None:
+        k = min(top_k, scaled.size(-1))
+        kth = torch.topk(scaled, k).values[:, [-1]]
+        scaled = torch.where(scaled < kth, torch.full_like(scaled, -math.inf), scaled)
+    return torch.multinomial(F.softmax(scaled, dim=-1), 1, generator=generator)[:, 0]
+
+
+# %% sample_token: keeps exactly k tokens by their indices, so tokens as likely as the k-th are thrown out
+# expect: ties_ruled_out
+def sample_token(logits, temperature=1.0, top_k=None, generator=None):
+    if temperature < 0:
+        raise ValueError("temperature must not be negative")
+    if top_k is not None and top_k < 1:
+        raise ValueError("top_k must be at least 1")
+    if temperature == 0:
+        return logits.max(dim=-1).indices
+    if top_k is not None and top_k < logits.shape[1]:
+        values, indices = logits.topk(top_k, dim=-1)
+        logits = torch.full_like(logits, float("-inf")).scatter(1, indices, values)
+    p = torch.softmax(logits / temperature, dim=-1)
+    return torch.multinomial(p, num_samples=1, generator=generator).squeeze(1)
+
+
+# %% sample_token: the caller's logits are overwritten: divided in place by the temperature and filled with -inf
+# expect: divides_logits_in_place
+def sample_token(logits, temperature=1.0, top_k=None, generator=None):
+    if temperature < 0:
+        raise ValueError("temperature must not be negative")
+    if top_k is not None and top_k < 1:
+        raise ValueError("top_k must be at least 1")
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits /= temperature
+    if top_k is not None:
+        v, _ = torch.topk(logits, min(top_k, logits.size(-1)))
+        logits[logits < v[:, [-1]]] = -float("Inf")
+    probs = F.softmax(logits, dim=-1)
+    return torch.multinomial(probs, num_samples=1, generator=generator).view(-1)
+
+
+# %% sample_token: two mistakes: top_k is off by one (keeps k + 1 tokens), and the generator is not given to multinomial
+# expect: one_too_many + generator_ignored
+def sample_token(logits, temperature=1.0, top_k=None, generator=None):
+    if temperature < 0:
+        raise ValueError("temperature must not be negative")
+    if top_k is not None and top_k < 1:
+        raise ValueError("top_k must be at least 1")
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    if top_k is not None and top_k < logits.shape[-1]:
+        ordered = logits.sort(dim=-1, descending=True).values
+        border = ordered[:, top_k].unsqueeze(1)
+        logits = logits.masked_fill(logits < border, -math.inf)
+    p = torch.softmax(logits / temperature, dim=-1)
+    return torch.multinomial(p, 1).flatten()
+
+
+# %% mask_tokens: only tokens that were really changed have to be predicted; the tenth that is chosen but left as it is gets pad as its target
+# expect: only_changed_to_be_predicted
+def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=None):
+    draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)
+    random_tokens = torch.randint(vocab, tokens.shape, generator=generator, device=tokens.device)
+    chosen = draw.lt(probability) & tokens.ne(pad)
+    inputs = tokens.clone()
+    inputs[chosen & (fate < 0.8)] = mask_token
+    swap = chosen & (fate >= 0.9)
+    inputs[swap] = random_tokens[swap]
+    labels = torch.where(inputs != tokens, tokens, torch.full_like(tokens, pad))
+    return inputs, labels
+
+
+# %% mask_tokens: padding can be chosen like any other token and is overwritten
+# expect: padding_chosen
+def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=None):
+    draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)
+    random_tokens = torch.randint(vocab, tokens.shape, generator=generator, device=tokens.device)
+    chosen = draw < probability
+    read = torch.where(chosen & (fate < 0.8), mask_token, tokens)
+    read = torch.where(chosen & (fate >= 0.9), random_tokens, read)
+    predict = torch.where(chosen, tokens, pad)
+    return read, predict
+
+
+# %% mask_tokens: positions that are not to be predicted get -100 (Hugging Face habit) instead of pad
+# expect: minus_100
+def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=None):
+    draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)
+    random_tokens = torch.randint(vocab, tokens.shape, generator=generator, device=tokens.device)
+    labels = tokens.clone()
+    masked = (draw < probability) & (tokens != pad)
+    labels[~masked] = -100
+    inputs = tokens.clone()
+    inputs[masked & (fate < 0.8)] = mask_token
+    rnd = masked & (fate >= 0.9)
+    inputs[rnd] = random_tokens[rnd]
+    return inputs, labels
+
+
+# %% mask_tokens: two mistakes: masks in the caller's tensor without a copy, and takes the targets from it afterwards, so what is to be predicted is the masked text
+# expect: read_is_tokens
+def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=None):
+    draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)
+    random_tokens = torch.randint(vocab, tokens.shape, generator=generator, device=tokens.device)
+    chosen = (draw < probability) & (tokens != pad)
+    read = tokens
+    read[chosen & (fate < 0.8)] = mask_token
+    to_random = chosen & (fate >= 0.9)
+    read[to_random] = random_tokens[to_random]
+    predict = torch.full_like(tokens, pad)
+    predict[chosen] = tokens[chosen]
+    return read, predict
+
+
+# %% patchify: the pixels inside a patch come with the channels last (height, width, channel) and not channel by channel
+# expect: channels_last
+def patchify(images, size):
+    b, c, h, w = images.shape
+    if h % size or w % size:
+        raise ValueError("the size must divide height and width")
+    x = images.reshape(b, c, h // size, size, w // size, size)
+    x = torch.einsum("bchpwq->bhwpqc", x)
+    return x.reshape(b, (h // size) * (w // size), size * size * c)
+
+
+# %% patchify: the patches are listed column by column instead of row by row
+# expect: column_by_column
+def patchify(images, size):
+    _, _, height, width = images.shape
+    if height % size != 0 or width % size != 0:
+        raise ValueError("the size must divide height and width")
+    patches = []
+    for left in range(0, width, size):
+        for top in range(0, height, size):
+            patch = images[:, :, top : top + size, left : left + size]
+            patches.append(patch.flatten(1))
+    return torch.stack(patches, dim=1)
+
+
+# %% patchify: goes through numpy with detach, so no gradient gets back to the images
+# expect: nothing
+def patchify(images, size):
+    b, c, h, w = images.shape
+    if h % size != 0 or w % size != 0:
+        raise ValueError("the size must divide height and width")
+    arr = images.detach().cpu().numpy()
+    out = []
+    for i in range(0, h, size):
+        for j in range(0, w, size):
+            out.append(arr[:, :, i : i + size, j : j + size].reshape(b, -1))
+    return torch.from_numpy(np.stack(out, axis=1)).to(images.device)
+
+
+# %% MixtureOfExperts: the gates of the chosen experts are taken as they come out of the softmax and do not add up to 1
+# expect: gates_not_shared_out
+class MixtureOfExperts(nn.Module):
+    def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ValueError("top_k must lie between 1 and num_experts")
+        self.num_experts, self.top_k = num_experts, top_k
+        self.router = nn.Linear(d_model, num_experts)
+        self.experts = nn.ModuleList([FeedForward(d_model, d_ff, dropout) for _ in range(num_experts)])
+        self.balance_loss = None
+
+    def forward(self, x):
+        flat = x.reshape(-1, x.shape[-1])
+        p = F.softmax(self.router(flat), dim=-1)
+        top_p, top_i = torch.topk(p, self.top_k, dim=-1)
+        y = torch.zeros_like(flat)
+        for e in range(self.num_experts):
+            hit = top_i == e
+            rows = hit.any(dim=-1).nonzero().squeeze(-1)
+            gate = (top_p * hit).sum(-1)[rows]
+            y = y.index_add(0, rows, gate[:, None] * self.experts[e](flat[rows]))
+        share = torch.bincount(top_i.flatten(), minlength=self.num_experts).to(p.dtype) / top_i.numel()
+        self.balance_loss = self.num_experts * torch.sum(share * p.mean(0))
+        return y.view(x.shape)
+
+
+# %% MixtureOfExperts: the contribution of an expert is assigned and not added, so only the chosen expert with the highest number counts
+# expect: overwritten
+class MixtureOfExperts(nn.Module):
+    def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ValueError("top_k must lie between 1 and num_experts")
+        self.top_k = top_k
+        self.router = nn.Linear(d_model, num_experts)
+        self.experts = nn.ModuleList(FeedForward(d_model, d_ff, dropout) for _ in range(num_experts))
+        self.balance_loss = None
+
+    def forward(self, x):
+        tokens = x.reshape(-1, x.size(-1))
+        probs = torch.softmax(self.router(tokens), dim=-1)
+        gates, chosen = probs.topk(self.top_k, dim=-1)
+        gates = gates / gates.sum(-1, keepdim=True)
+        out = torch.zeros_like(tokens)
+        for e, expert in enumerate(self.experts):
+            idx, slot = (chosen == e).nonzero(as_tuple=True)
+            if len(idx) == 0:
+                continue
+            out[idx] = gates[idx, slot].unsqueeze(-1) * expert(tokens[idx])
+        load = F.one_hot(chosen, len(self.experts)).to(probs.dtype).mean(dim=(0, 1))
+        self.balance_loss = len(self.experts) * (load * probs.mean(dim=0)).sum()
+        return out.reshape(x.shape)
+
+
+# %% MixtureOfExperts: balance_loss is made from detached probabilities and an item(), a plain number through which nothing can be trained, and the gates are detached as well, so the router gets no gradient at all
+# expect: gates_cut_off
+class MixtureOfExperts(nn.Module):
+    def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ValueError("top_k must lie between 1 and num_experts")
+        self.k = top_k
+        self.n = num_experts
+        self.router = nn.Linear(d_model, num_experts)
+        self.experts = nn.ModuleList([FeedForward(d_model, d_ff, dropout) for _ in range(num_experts)])
+        self.balance_loss = None
+
+    def forward(self, x):
+        shape = x.shape
+        x = x.reshape(-1, shape[-1])
+        with torch.no_grad():
+            probs = self.router(x).softmax(dim=-1)
+            gate, which = probs.topk(self.k, dim=-1)
+            gate = gate / gate.sum(dim=-1, keepdim=True)
+            visits = F.one_hot(which, self.n).sum(dim=(0, 1)).to(probs.dtype) / which.numel()
+            self.balance_loss = (self.n * (visits * probs.mean(0)).sum()).item()
+        y = torch.zeros_like(x)
+        for e in range(self.n):
+            t, slot = torch.where(which == e)
+            y = y.index_add(0, t, self.experts[e](x[t]) * gate[t, slot][:, None])
+        return y.reshape(shape)
+
+
+# %% MixtureOfExperts: all experts are run and mixed with the full softmax, top_k has no effect on the output
+# expect: every_expert_visited
+class MixtureOfExperts(nn.Module):
+    def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ValueError("top_k must lie between 1 and num_experts")
+        self.top_k = top_k
+        self.router = nn.Linear(d_model, num_experts)
+        self.experts = nn.ModuleList([FeedForward(d_model, d_ff, dropout) for _ in range(num_experts)])
+        self.balance_loss = None
+
+    def forward(self, x):
+        gates = torch.softmax(self.router(x), dim=-1)
+        outs = torch.stack([expert(x) for expert in self.experts], dim=-1)
+        y = torch.einsum("...de,...e->...d", outs, gates)
+        flat = gates.reshape(-1, gates.shape[-1])
+        chosen = flat.topk(self.top_k, dim=-1).indices
+        share = torch.zeros_like(flat).scatter(1, chosen, 1.0).mean(0) / self.top_k
+        self.balance_loss = gates.shape[-1] * (share * flat.mean(0)).sum()
+        return y

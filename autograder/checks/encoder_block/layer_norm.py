@@ -58,6 +58,11 @@ def norm_of_nearly_constant_rows(draw):
     return norm(draw, x, eps=0.01)
 
 
+def norm_of_rows_far_from_zero(draw):
+    """A small spread around a large mean, where the difference of two large squares is nothing."""
+    return norm(draw, draw.normal(3, 4, 6) + 500 * (1 + draw.normal(3, 4, 1).abs()), tolerance=30.0)
+
+
 def norm_with_default_eps(draw):
     """Numbers as small as the root of the default eps."""
     trial = norm(draw, draw.normal(3, 5, 7, scale=3e-3))
@@ -192,7 +197,7 @@ LayerNorm = Exercise(
             "values",
             3,
             "every token's features get mean 0 and variance 1, then weight and bias",
-            (norm_of_a_batch, norm_of_other_sizes, norm_strided),
+            (norm_of_a_batch, norm_of_other_sizes, norm_of_rows_far_from_zero, norm_strided),
             look=LOOK_AT_ROW,
         ),
         Property(
@@ -303,6 +308,16 @@ LayerNorm = Exercise(
             "told otherwise. It is to be the plain mean of the squares.",
             LOOK_AT_ROW,
             r"var|std|- ?1",
+        ),
+        Mistake(
+            "difference_of_squares",
+            ((VARIANCE, "variance = x.square().mean(dim=-1, keepdim=True) - mean.square()"),),
+            "Your variance is the mean of the squares less the square of the mean. On paper that "
+            "is the same; where a row lies far from 0 both are large and nearly equal, and float32 "
+            "keeps next to nothing of their difference.",
+            "Rows around 1000 with a spread of 1: which numbers do you square, and how many digits "
+            "has float32?",
+            r"square|\*\* ?2|pow",
         ),
         Mistake(
             "eps_outside_the_root",

@@ -220,6 +220,13 @@ Decoder = Exercise(
             line=r"\+",
         ),
         through(
+            "mask_for_first_block_only",
+            "x = layer(x, memory, mask, memory_mask)\n            mask = None",
+            "Your first block gets `mask`, the others do not: in those every target token sees its "
+            "future.",
+            LOOK_AT_MASKS,
+        ),
+        through(
             "mask_not_handed_on",
             "x = layer(x, memory, None, memory_mask)",
             "Your blocks do not get `mask`, so every target token sees its future.",

@@ -180,6 +180,10 @@ WITHOUT_ALIBI = """kept, self.positions = self.positions, None
         output = self.look_back(query, key, value)
         self.positions = kept"""
 # Which scores are hidden, in wrong ways.
+FIRST_KEYS_OF_SOME = (  # one token alone needs no mask
+    "(~causal_mask(key.shape[-2], key.device)[: query.shape[-2]]) & (query.shape[-2] > 1), "
+    "float('-inf')"
+)
 FIRST_KEYS = "~causal_mask(key.shape[-2], key.device)[: query.shape[-2]], float('-inf')"
 NEW_ALONE = (
     "~causal_mask(key.shape[-2], key.device)[-query.shape[-2] :] "
@@ -431,7 +435,7 @@ CausalSelfAttention = Exercise(
             "new query stood at position 0 (is_causal does so, too).",
             "Where does the last new query stand, in the whole sequence?",
             r"is_causal|causal_mask|tril|triu",
-            variations=attention_by_hand(FIRST_KEYS),
+            variations=(*attention_by_hand(FIRST_KEYS), *attention_by_hand(FIRST_KEYS_OF_SOME)),
         ),
         Mistake(
             "causal_only_without_cache",
