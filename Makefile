@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test format train bench
+.PHONY: help setup lab notebooks test format train bench
 
 help:  ## list these targets
 	@echo "Usage: make TARGET"
 	@sed -n 's/^\([a-z]*\):.*## /  \1:/p' Makefile | while IFS=: read -r name what; do \
-		printf '  %-8s %s\n' $$name "$$what"; done
+		printf '  %-10s %s\n' $$name "$$what"; done
 
 setup: $(READY)  ## set up everything in .venv, the autograder command too
 	@grep -qxF "$$(pwd -P)" $(READY) || PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
@@ -24,6 +24,9 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 
 lab: setup  ## open JupyterLab on notebooks/
 	@sh scripts/lab.sh $(BIN) $(LAB_OPTIONS)
+
+notebooks: setup  ## build notebooks/ and exercises/ from the lessons and solutions/
+	@$(BIN)/python -m course.build
 
 test: setup  ## check style and run all tests
 	@echo "Checking style ..."

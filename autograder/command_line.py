@@ -35,6 +35,16 @@ def main(arguments=None):
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
     audit.set_defaults(run=run_audit)
 
+    about = "show which exercises are done, and what comes next"
+    commands.add_parser("progress", help=about, description=f"{about.capitalize()}.").set_defaults(
+        run=show_progress
+    )
+
+    about = "make a ready nbgrader course in a new folder"
+    course = commands.add_parser("course", help=about, description=f"{about.capitalize()}.")
+    course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+    course.set_defaults(run=make_course)
+
     about = "say what this machine has, what is missing, and what to do about each"
     commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
         run=lambda options: doctor.main()
@@ -147,6 +157,18 @@ def device_trouble(device):
             f"This machine has no {kind} that torch can use; `autograder doctor` says what it has."
         )
     return None
+
+
+def show_progress(options):
+    from course.progress import main as progress
+
+    return progress()
+
+
+def make_course(options):
+    from course.release import main as release
+
+    return release(options)
 
 
 def run_audit(options):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder import bank
 from autograder.audit import answers_of
 from autograder.checks import LESSONS, all_exercises, find
 from autograder.compare import differences
@@ -22,6 +23,7 @@ MISTAKES = pytest.mark.parametrize(
     [(e, mistake) for e in EXERCISES.values() for mistake in e.mistakes],
     ids=[f"{e.id}-{mistake.id}" for e in EXERCISES.values() for mistake in e.mistakes],
 )
+KINDS = ("wrong", "correct")
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
@@ -170,3 +172,21 @@ def test_a_mistake_can_be_had_for_a_lab():
     assert not torch.allclose(weights.sum(-1), torch.ones(3))
     with pytest.raises(KeyError, match="has no mistake called 'nonsense'"):
         wrong("attention.softmax", "nonsense")
+
+
+def test_the_matrix_in_the_documentation_counts_what_there_is():
+    """How it came out is what test_bank and the tests above ask; here only the numbers."""
+    text = (DOCS / "checking.md").read_text()
+    rows = re.findall(r"^\| (\w+\.\w+) \|(.+)\|$", text, re.M)
+    assert [name for name, _ in rows] == list(EXERCISES)
+    for name, cells in rows:
+        of = [int(cell.split()[-1]) for cell in cells.split("|")[:5]]
+        wrong, right = ([e for e in bank.everything(k) if e.exercise == name] for k in KINDS)
+        found = len(EXERCISES[name].mistakes)
+        assert (of[0], of[1], of[3], of[4]) == (found, found, len(right), len(wrong)), name
+    readme = (DOCS.parent / "README.md").read_text()
+    total = sum(len(exercise.mistakes) for exercise in EXERCISES.values())
+    assert f"| {total:,} of {total:,} |" in readme
+    for kind in KINDS:
+        count = len(bank.everything(kind))
+        assert f"| {count} of {count} |" in readme

@@ -1,0 +1,112 @@
+"""A map of all exercises: done, tried, not yet, points, and the next step."""
+
+import html
+import sys
+from dataclasses import dataclass
+
+from autograder.checks import LESSONS, exercises_of
+from autograder.notebook import notebook_shell
+
+from . import work
+from .mine import from_file
+
+MARKS = {"done": "●", "tried": "◐", "not yet": "○"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """How far one exercise is."""
+
+    exercise: str
+    state: str
+    points: int
+    of: int
+    tries: int
+
+
+def rows():
+    """A Row for every exercise, in the order of the course."""
+    place = work.folder()
+    known = work.records(place) if place else {}
+    found = []
+    for lesson in LESSONS:
+        for exercise in exercises_of(lesson):
+            record = known.get(exercise.id, {})
+            best, tries = record.get("best", 0), record.get("tries", 0)
+            if from_file(exercise)[0] is not None:
+                best = exercise.max_score
+            state = "done" if best == exercise.max_score else "tried" if tries else "not yet"
+            found.append(Row(exercise.id, state, best, exercise.max_score, tries))
+    return found
+
+
+def next_step(found):
+    """A sentence: what to do now."""
+    for row in found:
+        if row.state != "done":
+            module, _, name = row.exercise.partition(".")
+            number = 1 + LESSONS.index(module)
+            return (
+                f"Next: {name}, in notebooks/{number:02}_{module}.ipynb or exercises/{module}.py."
+            )
+    return "Everything is done: you have built the Transformer, and what came after."
+
+
+def as_text(found):
+    """The map for a terminal."""
+    lines = []
+    for lesson in LESSONS:
+        own = [row for row in found if row.exercise.startswith(f"{lesson}.")]
+        points, of = sum(row.points for row in own), sum(row.of for row in own)
+        lines.append(f"{1 + LESSONS.index(lesson)} · {lesson}   {points} of {of} points")
+        for row in own:
+            name = row.exercise.partition(".")[2]
+            tries = f", tried {row.tries} times" if row.state == "tried" else ""
+            lines.append(
+                f"  {MARKS[row.state]} {name:<30} {row.points:>2} of {row.of:>2}  "
+                f"{row.state}{tries}"
+            )
+    done = sum(row.state == "done" for row in found)
+    lines += [f"{done} of {len(found)} exercises are done.", next_step(found)]
+    return "\n".join(lines)
+
+
+def as_html(found):
+    """The map for a notebook."""
+    blocks = []
+    for lesson in LESSONS:
+        own = [row for row in found if row.exercise.startswith(f"{lesson}.")]
+        cells = "".join(
+            f"<tr><td>{MARKS[row.state]}</td><td><code>{html.escape(row.exercise)}</code></td>"
+            f"<td>{row.state}</td><td style='text-align:right'>{row.points} of {row.of}</td></tr>"
+            for row in own
+        )
+        blocks.append(f"<tbody>{cells}</tbody>")
+    head = "<tr><th></th><th>exercise</th><th>state</th><th>points</th></tr>"
+    return (
+        f"<table><caption>{html.escape(next_step(found))}</caption><thead>{head}</thead>"
+        f"{''.join(blocks)}</table>"
+    )
+
+
+def show_progress():
+    """The map, in a notebook as a table."""
+    found = rows()
+    if notebook_shell():
+        from IPython.display import display
+
+        display({"text/html": as_html(found), "text/plain": as_text(found)}, raw=True)
+    else:
+        print(as_text(found))
+
+
+def main():
+    """`autograder progress`"""
+    if work.folder() is None:
+        print(
+            "There is no folder exercises/ here: go to the course's own folder first.",
+            file=sys.stderr,
+        )
+        return 2
+    print(as_text(rows()))
+    return 0

@@ -1,0 +1,137 @@
+"""Quizzes: multiple choice, every wrong choice answered with why.
+
+In a lesson a quiz is written as
+
+    ? Why are the scores divided by √d_k?
+    + Long vectors have large dot products, which leave the softmax no gradient. | Right: …
+    - So that the weights add up to 1. | The softmax sees to that, whatever the scores are.
+
+one `+` for each question. The choices are shuffled with a seed, and lettered.
+"""
+
+import html
+import random
+from dataclasses import dataclass
+
+from autograder.notebook import notebook_shell
+
+LETTERS = "ABCDEF"
+POINTS = 1  # for each question
+
+
+@dataclass(frozen=True)
+class Choice:
+    text: str
+    why: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    choices: tuple[Choice, ...]
+
+    def shuffled(self, seed):
+        """The choices in the order of this seed."""
+        choices = list(self.choices)
+        random.Random(f"{seed} {self.text}").shuffle(choices)
+        return choices
+
+
+def read_quiz(text):
+    """The questions of a quiz block. ValueError(line, sentence) if something is wrong with it."""
+    questions, choices, asked, last = [], [], None, 0
+
+    def close(number):
+        if asked is None:
+            return
+        if sum(choice.right for choice in choices) != 1 or not 2 < len(choices) <= len(LETTERS):
+            raise ValueError(
+                number, f"the question {asked!r} needs 3 to 6 choices, exactly one of them with +."
+            )
+        questions.append(Question(asked, tuple(choices)))
+
+    for number, line in enumerate(text.splitlines(), start=1):
+        mark, words = line[:2], line[2:].strip()
+        if mark == "? ":
+            close(last)
+            asked, choices, last = words, [], number
+        elif mark in ("+ ", "- ") and asked is not None:
+            choice, bar, why = words.partition(" | ")
+            if not bar or not why.strip():
+                raise ValueError(number, "every choice is followed by ` | ` and why.")
+            choices.append(Choice(choice.strip(), why.strip(), mark == "+ "))
+        elif line.strip():
+            raise ValueError(number, "a line of a quiz begins with `? `, `+ ` or `- `.")
+    close(last)
+    if not questions:
+        raise ValueError(1, "a quiz needs a question.")
+    return tuple(questions)
+
+
+def as_markdown(questions, seed):
+    """The questions as a learner reads them."""
+    parts = []
+    for number, question in enumerate(questions, start=1):
+        parts.append(f"**{number}.** {question.text}\n")
+        for letter, choice in zip(LETTERS, question.shuffled(seed)):
+            parts.append(f"- **{letter}** · {choice.text}")
+        parts.append("")
+    return "\n".join(parts).strip()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What is said about one answer."""
+
+    number: int
+    given: str
+    right: bool
+    sentence: str
+
+
+def judge(questions, answers, seed):
+    """A Reply to each question. `answers` is {1: "B", …}; what is missing counts as open."""
+    replies = []
+    for number, question in enumerate(questions, start=1):
+        choices = dict(zip(LETTERS, question.shuffled(seed)))
+        given = str(answers.get(number, "") if isinstance(answers, dict) else "").strip().upper()
+        if not given:
+            sentence, right = "not answered yet.", False
+        elif given not in choices:
+            sentence, right = f"there is no choice {given}; there are {', '.join(choices)}.", False
+        else:
+            sentence, right = choices[given].why, choices[given].right
+        replies.append(Reply(number, given, right, sentence))
+    return replies
+
+
+def check_quiz(stem, answers, seed=1):
+    """Answer a lesson's quiz: say why to every choice, and return the points as a number."""
+    from .lesson import FOLDER, read
+
+    [part] = read(FOLDER / f"{stem}.md").of_kind("quiz")
+    replies = judge(part.quiz, answers, seed)
+    points = POINTS * sum(reply.right for reply in replies)
+    show(replies, points, POINTS * len(replies))
+    return points
+
+
+def show(replies, points, most):
+    heading = f"{points} of {most} points"
+    lines = [
+        f"{'✓' if r.right else '✗'} {r.number}. {r.given or '–'}: {r.sentence}" for r in replies
+    ]
+    text = "\n".join([heading, *lines])
+    if not notebook_shell():
+        print(text)
+        return
+    from IPython.display import display
+
+    rows = "".join(
+        f"<li><strong>{'✓' if r.right else '✗'} {html.escape(r.given) or '–'}</strong> "
+        f"{html.escape(r.sentence)}</li>"
+        for r in replies
+    )
+    card = f"<section aria-label='Quiz'><p><strong>{heading}</strong></p><ol>{rows}</ol></section>"
+    display({"text/html": card, "text/plain": text}, raw=True)

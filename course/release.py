@@ -1,0 +1,51 @@
+"""A ready nbgrader course: `autograder course DIR`."""
+
+import sys
+from pathlib import Path
+
+from .build import ROOT
+from .lesson import LessonError, lessons
+from .notebook import SEED, instructors, text_of
+
+CONFIG = '''"""nbgrader's configuration of this course; made by `autograder course`."""
+
+c = get_config()  # noqa: F821
+
+c.CourseDirectory.course_id = "transformer_by_hand"
+c.ClearSolutions.enforce_metadata = True
+# A lesson trains small models: nbgrader's own limit of 30 seconds a cell is too short.
+c.ExecutePreprocessor.timeout = 300
+'''
+
+
+def make_course(folder, seed=SEED):
+    """Write source/ and the configuration into a folder; gives the names of the assignments."""
+    names = []
+    for lesson in lessons(ROOT / "notebooks" / "lessons"):
+        place = folder / "source" / lesson.stem
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{lesson.stem}.ipynb").write_text(
+            text_of(instructors(lesson, seed)), encoding="utf-8"
+        )
+        names.append(lesson.stem)
+    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    return names
+
+
+def main(options):
+    """`autograder course DIR`"""
+    folder = Path(options.folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        print(f"{folder} is there already, and not empty: choose another name.", file=sys.stderr)
+        return 2
+    try:
+        names = make_course(folder)
+    except LessonError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{folder} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    print(f"{folder} is a course with {len(names)} assignments: {', '.join(names)}.")
+    print(f"Next: cd {folder} && nbgrader generate_assignment {names[0] if names else ''}".rstrip())
+    return 0

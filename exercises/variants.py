@@ -1,0 +1,302 @@
+"""Lesson 7 · What came after: the parts that today's models changed, added or made cheaper.
+
+Fill in what raises NotImplementedError, and check it with
+
+    autograder check exercises/variants.py
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course.mine import FeedForward
+from course.mine import MultiHeadAttention, merge_heads, split_heads
+from course.mine import causal_mask, scaled_dot_product_attention, softmax
+from solutions.arguments import check_attention, check_even, check_window
+
+
+def rotary_embedding(x, offset=0, base=10000.0):
+    """RoPE: turn each pair of features by an angle that grows with the position.
+
+    (a, b) → (a cos θ - b sin θ, a sin θ + b cos θ),  θ = position / base^(2i / d_head)
+
+    The dot product of a turned query and a turned key depends on how far apart they stand, and
+    not on where (Su et al., 2021, section 3.2).
+
+    Args:
+        x: (..., length, d_head) queries or keys; d_head must be even.
+        offset: the position of the first token.
+        base: how slow the slowest pair is.
+    Returns:
+        The same shape.
+    """
+    length, d_head = x.shape[-2:]
+    check_even("d_head", d_head)
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def alibi_bias(num_heads, length, device=None):
+    """ALiBi: take from every score in proportion to the distance; each head has a slope of its own.
+
+    bias = -slope · (query position - key position),  slope of head i = 2^(-8i / h), i = 1 … h
+
+    (Press et al., 2022, section 3)
+
+    Args:
+        num_heads: h.
+        length: number of positions.
+        device: where to make it; torch's default device if None.
+    Returns:
+        (heads, length, length), to be added to the scores; what lies in the future is left to the
+        causal mask.
+    """
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def sliding_window_mask(length, window, device=None):
+    """Let every position see itself and the window - 1 positions before it.
+
+    (Beltagy et al., 2020, section 3.1, where a window looks to both sides)
+
+    Args:
+        length: number of positions.
+        window: how many keys a query sees at most; at least 1.
+        device: where to make the mask; torch's default device if None.
+    Returns:
+        Boolean (length, length), True where a query may attend.
+    """
+    check_window(window)
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def sliding_window_attention(query, key, value, window):
+    """Causal attention over the last `window` keys, at a cost of length · window and not length².
+
+    The sequence is cut into blocks as long as the window: all that a query may see then lies in
+    its own block and in the one before. The result is that of attention under sliding_window_mask.
+
+    (Beltagy et al., 2020, section 3.1)
+
+    Args:
+        query, key: (..., length, d_k)
+        value: (..., length, d_v)
+        window: how many keys a query sees at most; at least 1.
+    Returns:
+        (..., length, d_v)
+    """
+    check_attention(query, key, value, None)
+    length = query.shape[-2]
+    if key.shape[-2] != length:
+        raise ValueError(f"{length} queries need as many keys, but there are {key.shape[-2]}")
+    check_window(window)
+    window = min(window, length)  # a longer one would see no more
+    blocks = math.ceil(length / window)
+    # Rows: the queries of a block. Columns: the keys of the block before, then of its own.
+    mask = sliding_window_mask(2 * window, window, query.device)[window:]  # (window, 2·window)
+    mask = mask.repeat(blocks, 1, 1)  # (blocks, window, 2·window)
+    mask[0, :, :window] = False  # before the first block there is nothing
+
+    def cut(x):
+        """(..., length, d) → (..., blocks, window, d), the last block filled up with zeros."""
+        return F.pad(x, (0, 0, 0, blocks * window - length)).unflatten(-2, (blocks, window))
+
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def tiled_attention(query, key, value, mask=None, tile=64):
+    """Exact attention that sees the keys tile by tile, without ever holding all the scores.
+
+    The softmax is made online: keep the highest score so far, the sum of the exponentials and the
+    mixed values; when a tile brings a higher score, shrink what was kept by exp(old - new). (With
+    gradients, autograd keeps every tile; the real FlashAttention makes them again.)
+
+    (Dao et al., 2022, algorithm 1)
+
+    Args:
+        query, key, value, mask: as in scaled_dot_product_attention.
+        tile: how many keys to look at together.
+    Returns:
+        (..., query, d_v)
+    """
+    check_attention(query, key, value, mask)
+    if mask is None:
+        mask = torch.ones(1, dtype=torch.bool, device=query.device)
+    mask = torch.atleast_1d(mask)
+    mask = mask.expand(*mask.shape[:-1], key.shape[-2])  # (..., key), a view: nothing is written
+    query = query / math.sqrt(query.shape[-1])
+    highest = query.new_full((*query.shape[:-1], 1), float("-inf"))  # (..., query, 1)
+    total = torch.zeros_like(highest)  # (..., query, 1)
+    output = query.new_zeros(*query.shape[:-1], value.shape[-1])  # (..., query, d_v)
+    for start in range(0, key.shape[-2], tile):
+        here = slice(start, start + tile)
+        # YOUR CODE HERE
+        raise NotImplementedError()
+    total = total.masked_fill(total == 0, 1.0)  # a query that may attend to nothing gets zeros
+    return output / total  # (..., query, d_v)
+
+
+class CausalSelfAttention(MultiHeadAttention):
+    """Multi-head attention to a sequence's own past, with a memory and positions in the scores.
+
+    (Vaswani et al., 2017, section 3.2.3: self-attention of the decoder, without the encoder)
+
+    Args:
+        d_model, num_heads, dropout: as in MultiHeadAttention, and with the same parameters.
+        positions: "rotary" turns queries and keys, "alibi" takes from the scores, None does
+            neither.
+    """
+
+    def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
+        super().__init__(d_model, num_heads, dropout)
+        self.positions = positions
+
+    def forward(self, x, cache=None):
+        """x (batch, new, d_model) → the same shape; x follows on what the cache has read."""
+        past = 0 if cache is None else cache.length
+        # YOUR CODE HERE
+        raise NotImplementedError()
+
+    def look_back(self, query, key, value):
+        """Attention in which the last query stands at the last key."""
+        new, length = query.shape[-2], key.shape[-2]
+        # The kernel needs no matrix from us if it starts at the beginning, or for one token.
+        plain = self.positions != "alibi" and new in (1, length)
+        return F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=None if plain else self.bias(query, key),
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=plain and new > 1,
+        )
+
+    def bias(self, query, key):
+        """What is added to the scores, (..., new, past + new): -inf for the future."""
+        new, length = query.shape[-2], key.shape[-2]
+        bias = query.new_zeros(length, length)
+        if self.positions == "alibi":
+            bias = alibi_bias(self.num_heads, length, query.device).to(query.dtype)
+        return bias.masked_fill(~causal_mask(length, query.device), float("-inf"))[..., -new:, :]
+
+    @property
+    def weights(self):
+        """The last attention weights, (batch, heads, new, past + new), worked out on request."""
+        if self.last_call is None:
+            return None
+        query, key, _ = self.last_call
+        scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+        return softmax(scores + self.bias(query, key))
+
+
+def sample_token(logits, temperature=1.0, top_k=None, generator=None):
+    """Draw the next token: a low temperature prefers the likely, top_k leaves only the k likeliest.
+
+    p = softmax(logits / temperature)                  (top_k: Fan et al., 2018)
+
+    Args:
+        logits: (batch, vocab)
+        temperature: 0 always takes the likeliest.
+        top_k: None for all; tokens as likely as the k-th stay in, too.
+        generator: a torch.Generator, to draw the same tokens again.
+    Returns:
+        (batch,) token numbers.
+    """
+    if temperature < 0:
+        raise ValueError(f"temperature={temperature} must not be negative")
+    if top_k is not None and top_k < 1:
+        raise ValueError(f"top_k={top_k} must be at least 1, or None for all tokens")
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=None):
+    """Hide some tokens, for a model that learns to guess them from both sides.
+
+    (Devlin et al., 2019, section 3.1)
+
+    Of the chosen tokens 80 % become mask_token, 10 % a random token, and 10 % stay as they are.
+
+    Args:
+        tokens: (batch, length) token numbers.
+        mask_token: the number of the mask token.
+        vocab: random tokens are drawn from 0 … vocab - 1.
+        probability: of a token to be chosen; padding never is.
+        pad: the number of padding.
+        generator: a torch.Generator, to choose the same tokens again.
+    Returns:
+        What the model reads, and what it is to predict there: the original token where one was
+        chosen, pad elsewhere.
+    """
+    draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)
+    random_tokens = torch.randint(vocab, tokens.shape, generator=generator, device=tokens.device)
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+def patchify(images, size):
+    """Cut images into square patches, the words of a vision Transformer.
+
+    (Dosovitskiy et al., 2021, section 3.1)
+
+    Args:
+        images: (batch, channels, height, width)
+        size: side of a patch; must divide height and width.
+    Returns:
+        (batch, patches, channels · size · size), row by row from the top left.
+    """
+    _, _, height, width = images.shape
+    if height % size != 0 or width % size != 0:
+        raise ValueError(f"{height} x {width} pixels cannot be cut into patches of {size} x {size}")
+    # YOUR CODE HERE
+    raise NotImplementedError()
+
+
+class MixtureOfExperts(nn.Module):
+    """Many feed-forwards, of which a token visits only a few: more parameters for the same work.
+
+    y = Σ gate_e(x) · FFN_e(x) over the top_k experts, with gates that add up to 1
+
+    (Shazeer et al., 2017, section 2)
+
+    Args:
+        d_model, d_ff, dropout: of every expert, as in FeedForward.
+        num_experts: how many there are.
+        top_k: how many of them a token visits.
+
+    Parameters: `router`, nn.Linear(d_model, num_experts), and `experts`, an nn.ModuleList of
+    FeedForward. After a call, `balance_loss` is 1 if all experts were equally busy, and num_experts
+    if top_k=1 and one of them did everything (Fedus et al., 2022, equation 4).
+
+    How many tokens visit an expert is known only at run time: to compile this in one graph, set
+    torch._dynamo.config.capture_dynamic_output_shape_ops.
+    """
+
+    def __init__(self, d_model, d_ff, num_experts=8, top_k=2, dropout=0.1):
+        super().__init__()
+        if not 1 <= top_k <= num_experts:
+            raise ValueError(f"top_k={top_k} must lie between 1 and num_experts={num_experts}")
+        self.top_k = top_k
+        self.router = nn.Linear(d_model, num_experts)
+        experts = (FeedForward(d_model, d_ff, dropout) for _ in range(num_experts))
+        self.experts = nn.ModuleList(experts)
+        self.balance_loss = None
+
+    def forward(self, x):
+        """(..., d_model) → the same shape."""
+        tokens = x.reshape(-1, x.shape[-1])  # (tokens, d_model)
+        # YOUR CODE HERE
+        raise NotImplementedError()
+        visits = F.one_hot(chosen, len(self.experts)).flatten(0, 1)  # (tokens · top_k, experts)
+        share = visits.to(probabilities.dtype).mean(dim=0)  # (experts,), adds up to 1
+        self.balance_loss = len(self.experts) * (share * probabilities.mean(dim=0)).sum()
+        return output.reshape(x.shape)
+
+    def __getstate__(self):
+        """What is copied or saved: all but the last call's loss, which has a graph behind it."""
+        return self.__dict__ | {"balance_loss": None}
