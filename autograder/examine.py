@@ -196,7 +196,7 @@ def undisturbed(seed=0):
     settings and random numbers are what they were.
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    grad = torch.is_grad_enabled()
+    grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
     python_state, cwd = random.getstate(), working_folder()
     printed = Printed()
     with contextlib.ExitStack() as stack:
@@ -209,6 +209,7 @@ def undisturbed(seed=0):
         stack.enter_context(torch.autocast("cpu", enabled=False))
         if device.type != "cpu":
             torch.set_default_device("cpu")
+        torch.set_num_threads(1)  # for inputs as small as these, others would only be in the way
         torch.manual_seed(seed)
         random.seed(seed)
         torch.set_default_dtype(torch.float32)
@@ -220,6 +221,7 @@ def undisturbed(seed=0):
             if device.type != "cpu":
                 torch.set_default_device(device)
             torch.set_grad_enabled(grad)
+            torch.set_num_threads(threads)
             random.setstate(python_state)
             if cwd is not None:
                 os.chdir(cwd)

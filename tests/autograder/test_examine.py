@@ -146,6 +146,7 @@ def test_nothing_around_a_check_is_changed(capfd):
         random.seed(3)
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
+        torch.set_num_threads(3)
         os.chdir("/")
         return right_softmax(x, dim)
 
@@ -154,12 +155,13 @@ def test_nothing_around_a_check_is_changed(capfd):
     expected = torch.rand(3), random.random()
     torch.manual_seed(11)
     random.seed(11)
-    folder = os.getcwd()
+    folder, threads = os.getcwd(), torch.get_num_threads()
     verdict = examine(SOFTMAX, meddler, seed=1)
     assert torch.equal(torch.rand(3), expected[0])
     assert random.random() == expected[1]
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+    assert torch.get_num_threads() == threads
     assert os.getcwd() == folder
     assert len(verdict.printed) < 500
     assert verdict.printed.startswith("hello hello")
