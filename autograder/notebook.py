@@ -9,6 +9,10 @@ from .limits import SECONDS
 
 # Called in a notebook after every check with (exercise, subject, verdict); what they give is shown.
 LISTENERS = []
+STANDS_IN = (
+    "This is the reference from solutions/, which stands in for yours until yours is right: run "
+    "the cell with your own version again, and then this one."
+)
 
 
 def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seconds=SECONDS):
@@ -23,6 +27,8 @@ def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seco
         seconds: how long it may take.
     """
     wanted = which_exercise(subject, exercise, sys._getframe(1).f_globals)
+    if notebook_shell() and subject is getattr(wanted, "reference", None):
+        wanted = STANDS_IN
     if isinstance(wanted, str):
         if strict:
             raise AssertionError(wanted)
@@ -38,7 +44,7 @@ def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seco
 
 def tell(exercise, subject, verdict):
     """Let others know of a check in a notebook; whatever happens there, the points stand."""
-    if notebook_shell():
+    if notebook_shell() and not is_reference(subject):  # nor what a break-it lab has made of it
         for listener in LISTENERS:
             with contextlib.suppress(Exception):
                 said = listener(exercise, subject, verdict)
@@ -53,11 +59,6 @@ def which_exercise(subject, asked_for, names):
     if asked_for is not None:
         found = known.get(asked_for) or by_name.get(asked_for)
         return found or f"There is no exercise called {asked_for!r}; there are: {listed(by_name)}."
-    if notebook_shell() and is_reference(subject):
-        return (
-            "This is the reference from solutions/, which fills in for yours until yours is right: "
-            "run the cell with your own version again, and then this one."
-        )
     if not callable(subject):
         kind = type(subject).__name__
         return f"check wants your function or class itself, not {kind} {repr(subject)[:60]}."

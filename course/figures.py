@@ -136,7 +136,7 @@ def heatmaps(
                 vmax=high,
                 cmap=SIGNED if signed else WEIGHTS,
                 annot=written,
-                fmt=".2f" if np.nanmax(np.abs(array)) < 100 else ".0f",
+                fmt=".0f" if is_whole(array) else ".2f",
                 annot_kws={"size": 8},
                 cbar=False,
                 square=True,
@@ -146,7 +146,8 @@ def heatmaps(
                 linecolor="white",
             )
             ax.set(title=name, xlabel=x_label, ylabel=y_label)
-            ax.tick_params(axis="x", rotation=45 if columns is not None else 0)
+            long = columns is not None and max(len(str(name)) for name in columns) > 5
+            ax.tick_params(axis="x", rotation=45 if long else 0)
             ax.tick_params(axis="y", rotation=0)
         for ax in list(axes.flat)[len(arrays) :]:
             ax.set_visible(False)
@@ -154,6 +155,11 @@ def heatmaps(
         if title:
             figure.suptitle(title, fontweight="bold")
     return Picture(figure, describe(title, arrays, rows, columns, x_label, y_label))
+
+
+def is_whole(array):
+    """Are all numbers whole, or too large for decimals to matter?"""
+    return bool(np.all(array == np.round(array))) or np.nanmax(np.abs(array)) >= 100
 
 
 def describe(title, arrays, rows, columns, x_label, y_label):
@@ -258,7 +264,9 @@ def distributions(samples, title="", x_label="", y_label="share", bins=40, low=N
     with rc_context(LOOK):
         for number, (ax, (name, array)) in enumerate(zip(axes.flat, arrays.items())):
             weights = np.full(len(array), 1 / len(array))
-            ax.hist(array, bins, (low, high), weights=weights, color=COLOURS[number % 10])
+            ax.hist(
+                array, bins=bins, range=(low, high), weights=weights, color=COLOURS[number % 10]
+            )
             ax.set_title(name, loc="left", fontsize=9, fontweight="normal")
             ax.set_ylabel(y_label)
         axes.flat[-1].set_xlabel(x_label)

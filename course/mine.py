@@ -47,6 +47,8 @@ def from_file(exercise):
     if key not in LOADED:
         try:
             LOADED[key] = work.names_of(path.read_text(encoding="utf-8"), path)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:  # whatever their file raises
             return None, f"exercises/{path.name} cannot be run: {type(error).__name__}: {error}"
     version = LOADED[key].get(exercise.name)

@@ -16,6 +16,7 @@ from .lesson import QUOTED, LessonError
 from .quiz import POINTS, as_markdown
 from .stubs import cleared, imports_of, stub_of
 
+TOOLS = "from autograder import check\nfrom course.quiz import check_quiz"
 SETUP = "# Run this cell first.\n"
 THREADS = "torch.set_num_threads(1)  # the models here are small: one core is quickest"
 ANSWERS = "# Put the letter of your choice between the quotation marks."
@@ -64,16 +65,9 @@ def setup_cell(lesson):
     """What the lesson's code needs, from the learner's own earlier pieces where they are right."""
     imports = imports_of(lesson.module) if lesson.module in LESSONS else "import torch"
     groups = imports.split("\n\n")
-    course = [line for group in groups for line in group.splitlines() if from_course(line)]
-    outside = ["\n".join(x for x in g.splitlines() if not from_course(x)) for g in groups]
-    course += ["from autograder import check", "from course.quiz import check_quiz"]
-    order = sorted(course, key=lambda line: line.split()[1])
-    groups = [*filter(None, outside), "\n".join(order), THREADS]
-    return new_code_cell(SETUP + "\n\n".join(groups))
-
-
-def from_course(line):
-    return line.startswith(("from course", "from solutions"))
+    course = groups.pop() if "course" in groups[-1] or "solutions" in groups[-1] else ""
+    course = "\n".join(filter(None, [TOOLS, course]))
+    return new_code_cell(SETUP + "\n\n".join([*groups, course, THREADS]))
 
 
 def prose_cells(lesson, part, seed):

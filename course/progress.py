@@ -61,7 +61,8 @@ def as_text(found):
         lines.append(f"{1 + LESSONS.index(lesson)} · {lesson}   {points} of {of} points")
         for row in own:
             name = row.exercise.partition(".")[2]
-            tries = f", tried {row.tries} times" if row.state == "tried" else ""
+            times = "once" if row.tries == 1 else f"{row.tries} times"
+            tries = f" {times}" if row.state == "tried" else ""
             lines.append(
                 f"  {MARKS[row.state]} {name:<30} {row.points:>2} of {row.of:>2}  "
                 f"{row.state}{tries}"

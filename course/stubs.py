@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from collections import defaultdict
 from functools import lru_cache
 
 from autograder.checks import all_exercises, exercises_of
@@ -26,27 +27,37 @@ def imports_of(module):
     """The lines at the head of a lesson's notebook or file: what solutions/<module>.py imports,
     where the learner's own earlier pieces take the place of the reference's."""
     own = {exercise.name for exercise in all_exercises().values()}
-    source = inspect.getsource(importlib.import_module(f"solutions.{module}"))
-    outside, course = [], []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
-            outside.append(ast.unparse(node))
-        elif isinstance(node, ast.ImportFrom):
-            names = [alias.name for alias in node.names]
-            mine = [name for name in names if name in own]
-            others = [name for name in names if name not in own]
-            if others:
-                course.append(f"from solutions.{node.module} import {', '.join(others)}")
-            if mine:
-                course.append(f"from course.mine import {', '.join(mine)}")
-    if "import torch" not in outside:
-        outside.append("import torch")
-    plain = sorted(line for line in outside if line.startswith("import ") and "torch" not in line)
-    torch_lines = [line for line in outside if "torch" in line]
-    order = sorted(torch_lines, key=lambda line: (line.startswith("from"), line))
-    course = sorted(course, key=lambda line: (not line.startswith("from course"), line))
-    groups = [plain, order, course]
+    reference = importlib.import_module(f"solutions.{module}")
+    outside, course = {"import torch"}, defaultdict(set)
+    for node in ast.parse(inspect.getsource(reference)).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for alias in node.names:
+                place = "course.mine" if alias.name in own else f"solutions.{node.module}"
+                course[place].add(alias.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            outside.add(ast.unparse(node))
+    helpers = names_used(module) & set(vars(reference)) - own
+    for name in helpers:
+        if getattr(vars(reference)[name], "__module__", "") == reference.__name__:
+            course[reference.__name__].add(name)
+    plain = sorted(line for line in outside if "torch" not in line)
+    torch_lines = sorted(outside - set(plain), key=lambda line: (line.startswith("from"), line))
+    lines = [f"from {place} import {listed(names)}" for place, names in sorted(course.items())]
+    groups = [plain, torch_lines, lines]
     return "\n\n".join("\n".join(group) for group in groups if group)
+
+
+def names_used(module):
+    """The names that a lesson's stubs use."""
+    stubs = "\n".join(stub_of(exercise) for exercise in exercises_of(module))
+    return {node.id for node in ast.walk(ast.parse(stubs)) if isinstance(node, ast.Name)}
+
+
+def listed(names):
+    """What is imported from one place: constants, classes, functions, as ruff sorts them."""
+    order = sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+    line = ", ".join(order)
+    return line if len(line) < 60 else "(\n    " + ",\n    ".join(order) + ",\n)"
 
 
 def file_of(module):

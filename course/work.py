@@ -4,13 +4,13 @@ Nothing is ever written over what a learner has written there by hand.
 """
 
 import ast
-import hashlib
 import json
 import linecache
 from pathlib import Path
 
-from autograder.checks import LESSONS
+from autograder.checks import LESSONS, find
 from autograder.examine import examine
+from autograder.limits import SECONDS, time_limit
 from autograder.their_code import code_objects
 
 from .stubs import stub_of
@@ -43,7 +43,7 @@ def after_check(exercise, subject, verdict):
 
 
 def records(place):
-    """{exercise: {"tries", "best", "of", "kept"}}; empty if nothing was noted, or not readably."""
+    """{exercise: {"tries", "best", "of", "kept": source}}; empty if there is nothing to be read."""
     try:
         found = json.loads((place / RECORD).read_text(encoding="utf-8"))
         return found if isinstance(found, dict) else {}
@@ -74,9 +74,13 @@ def keep(exercise, subject, place=None, replace=False):
     """Write a version into exercises/<module>.py in place of its stub. Gives a sentence to tell.
 
     Args:
+        exercise: or its name.
         replace: also over a version that was not written from here.
     """
+    exercise = find(exercise) if isinstance(exercise, str) else exercise
     place = place or folder()
+    if place is None:
+        return "There is no folder exercises/ beside this notebook."
     path = place / f"{exercise.module}.py"
     shown = f"exercises/{path.name}"
     source = cell_of(subject)
@@ -84,21 +88,21 @@ def keep(exercise, subject, place=None, replace=False):
         return ""
     try:
         before = path.read_text(encoding="utf-8")
-        span = span_of(before, exercise.name)
+        there = statement(before, exercise.name)
     except (OSError, SyntaxError, ValueError):
         return f"{shown} cannot be read as Python, so your {exercise.name} was not kept there."
-    lines = before.splitlines()
-    there = "\n".join(lines[span[0] : span[1]])
-    ours = there.strip() == stub_of(exercise).strip()
-    ours = ours or records(place).get(exercise.id, {}).get("kept") == fingerprint(there)
-    if there.strip() == source.strip():
+    if source in before:
         return ""
-    if not (ours or replace):
+    earlier = records(place).get(exercise.id, {}).get("kept", "")
+    if earlier and earlier in before:
+        there = earlier
+    elif there and there != stub_of(exercise) and not replace:
         return (
             f"{shown} holds another {exercise.name}, written there by hand: it stays as it is. "
-            f"To put this one in its place: keep({exercise.name})"
+            f"To put this one in its place: from course.work import keep; "
+            f'keep("{exercise.name}", {exercise.name}, replace=True)'
         )
-    after = "\n".join([*lines[: span[0]], source, *lines[span[1] :]]) + "\n"
+    after = before.replace(there, source) if there else f"{before}\n\n{source}\n"
     trouble = trouble_with(exercise, after, path)
     if trouble:
         return f"Your {exercise.name} was not kept in {shown}: {trouble}"
@@ -106,12 +110,8 @@ def keep(exercise, subject, place=None, replace=False):
         path.write_text(after, encoding="utf-8")
     except OSError as error:
         return f"Your {exercise.name} could not be kept in {shown}: {error.strerror}."
-    change_record(place, exercise.id, kept=fingerprint(source))
+    change_record(place, exercise.id, kept=source)
     return f"Kept in {shown}: later lessons build on it."
-
-
-def fingerprint(source):
-    return hashlib.sha256(source.strip().encode()).hexdigest()[:16]
 
 
 def cell_of(subject):
@@ -122,20 +122,23 @@ def cell_of(subject):
     return None
 
 
-def span_of(source, name):
-    """The lines of the statement that defines a name at the top level of a file, or of the end."""
+def statement(source, name):
+    """The statement that defines a name at the top level of a file, as text; "" if there is none.
+    Of several it is the last one, which counts."""
+    found = ""
     for node in ast.parse(source).body:
         if getattr(node, "name", None) == name:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            return first - 1, node.end_lineno
-    count = len(source.splitlines())
-    return count, count
+            found = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+    return found
 
 
 def trouble_with(exercise, source, path):
     """Does the version still pass where only the file's own names are there? If not, why?"""
     try:
         version = names_of(source, path)[exercise.name]
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # whatever their file raises
         return f"the file could not be run with it ({type(error).__name__}: {error})."
     verdict = examine(exercise, version, seed=0)
@@ -152,5 +155,6 @@ def names_of(source, path):
     names = {"__name__": f"exercises.{path.stem}", "__file__": str(path)}
     filename = str(path)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), names)
+    with time_limit(SECONDS):
+        exec(compile(source, filename, "exec"), names)
     return names

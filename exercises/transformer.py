@@ -10,10 +10,14 @@ import math
 import torch
 from torch import nn
 
-from course.mine import Encoder, FeedForward
-from course.mine import MultiHeadAttention
-from course.mine import PositionalEncoding
-from course.mine import causal_mask, padding_mask
+from course.mine import (
+    Encoder,
+    FeedForward,
+    MultiHeadAttention,
+    PositionalEncoding,
+    causal_mask,
+    padding_mask,
+)
 from solutions.arguments import check_not_empty
 from solutions.dropout import Dropout
 

@@ -11,9 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course.mine import FeedForward
-from course.mine import MultiHeadAttention, merge_heads, split_heads
-from course.mine import causal_mask, scaled_dot_product_attention, softmax
+from course.mine import (
+    FeedForward,
+    MultiHeadAttention,
+    causal_mask,
+    merge_heads,
+    scaled_dot_product_attention,
+    softmax,
+    split_heads,
+)
 from solutions.arguments import check_attention, check_even, check_window
 
 

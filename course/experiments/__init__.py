@@ -1,1 +1,1 @@
-"""What the lessons measure, where it takes more lines than a cell should have; a module a lesson."""
+"""What the lessons measure, where it takes more lines than a cell should have."""

@@ -114,6 +114,14 @@ def outputs():
             return torch.ones(length, length).tril() == 1
         check(causal_mask)
         """,
+        """
+        from solutions.attention import causal_mask
+        check(causal_mask)
+        """,
+        """
+        from autograder import wrong
+        check(wrong("attention.causal_mask", "upper_triangle"), "causal_mask")
+        """,
     ]
     notebook = new_notebook(cells=[new_code_cell(textwrap.dedent(cell).strip()) for cell in cells])
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
@@ -133,7 +141,19 @@ def test_in_a_notebook_a_card_is_shown_and_the_points_are_the_result(outputs):
 
 def test_in_a_notebook_nothing_is_written_to_stderr(outputs):
     for cell in outputs:
-        assert not [output for output in cell if output.output_type in ("stream", "error")]
+        for output in cell:
+            assert output.output_type != "error"
+            assert output.get("name") != "stderr"
+
+
+def test_in_a_notebook_the_reference_earns_nothing(outputs):
+    said, result = outputs[4]
+    assert "This is the reference from solutions/, which stands in for yours" in said.text
+    assert result.data["text/plain"] == "0"
+
+
+def test_in_a_notebook_a_mistake_made_on_purpose_is_recognised(outputs):
+    assert "it is the upper triangle" in outputs[5][0].data["text/plain"]
 
 
 def test_in_a_notebook_the_line_of_the_cell_is_found(outputs):

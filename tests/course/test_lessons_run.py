@@ -1,0 +1,111 @@
+"""Every lesson from top to bottom: with nothing solved, and solved with the reference.
+
+No error, no warning, nothing on stderr, no network, in 90 seconds and 2 GB; and what the text
+quotes is what the cells print.
+"""
+
+import os
+import re
+import time
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+
+from course.lesson import QUOTED, lessons
+from course.notebook import learners, solved
+from course.quiz import LETTERS
+
+SECONDS = 90
+GIGABYTES = 2
+LESSONS = lessons()
+EACH = pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.stem for lesson in LESSONS])
+# Whoever opens a connection to another machine is told so, in a language that the test reads.
+OFFLINE = """
+import socket as _socket
+
+def _refuse(self, address):
+    inet = self.family in (_socket.AF_INET, _socket.AF_INET6)
+    if inet and address[0] not in ("127.0.0.1", "::1"):
+        raise AssertionError(f"a lesson wants the network: {address}")
+    return _connect(self, address)
+
+_connect, _socket.socket.connect = _socket.socket.connect, _refuse
+"""
+SIZE = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+
+def run(notebook, folder):
+    """Execute a notebook in a folder; (seconds, the largest size of a kernel in GB)."""
+    notebook.cells[1].source += "\n" + OFFLINE
+    notebook.cells.append(new_code_cell(SIZE))
+    started = time.perf_counter()
+    client = NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}
+    )
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"})
+    seconds = time.perf_counter() - started
+    return seconds, int(notebook.cells.pop().outputs[0].text) / 2**20
+
+
+def stderr_of(notebook):
+    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
+    return "".join(out.text for out in outputs if out.get("name") == "stderr")
+
+
+def printed(notebook):
+    """All text that the cells print or show."""
+    texts = []
+    for cell in notebook.cells:
+        for out in cell.get("outputs", []):
+            texts.append(out.get("text", "") or out.get("data", {}).get("text/plain", ""))
+    return "\n".join(texts)
+
+
+def points(notebook):
+    """{cell id: the points that its check gave}"""
+    found = {}
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            [result] = [out for out in cell.outputs if out.output_type == "execute_result"]
+            found[cell.id] = float(result.data["text/plain"])
+    return found
+
+
+@EACH
+@pytest.mark.slow
+def test_it_runs_with_nothing_solved(lesson, tmp_path):
+    notebook = learners(lesson)
+    seconds, largest = run(notebook, tmp_path)
+    assert stderr_of(notebook) == ""
+    assert seconds < SECONDS
+    assert largest < GIGABYTES
+    assert set(points(notebook).values()) <= {0.0}
+    text = printed(notebook)
+    for part in lesson.of_kind("prose"):
+        for quoted in QUOTED.findall(part.text):
+            assert quoted in text, f"line {part.line} quotes {quoted}, which no cell prints"
+
+
+@EACH
+@pytest.mark.slow
+def test_it_runs_solved_and_earns_all_points(lesson, tmp_path):
+    notebook = solved(lesson)
+    fill_in_quiz(lesson, notebook)
+    seconds, _ = run(notebook, tmp_path)
+    assert stderr_of(notebook) == ""
+    assert seconds < SECONDS
+    graded = {c.id: c.metadata.nbgrader for c in notebook.cells if "nbgrader" in c.metadata}
+    for cell, earned in points(notebook).items():
+        assert earned == graded[cell].points, cell
+
+
+def fill_in_quiz(lesson, notebook):
+    """Put the right letters in."""
+    [part] = lesson.of_kind("quiz")
+    [check] = [cell for cell in notebook.cells if cell.source.startswith("check_quiz(")]
+    [cell] = [cell for cell in notebook.cells if "answers = {" in cell.source]
+    seed = int(re.search(r"seed=(\d+)", check.source)[1])
+    for number, question in enumerate(part.quiz, start=1):
+        right = [choice.right for choice in question.shuffled(seed)].index(True)
+        cell.source = cell.source.replace(f'{number}: ""', f'{number}: "{LETTERS[right]}"')
