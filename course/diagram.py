@@ -13,9 +13,9 @@ import html
 import itertools
 from dataclasses import dataclass
 
-WIDTH, BOX_WIDTH, BOX_HEIGHT = 820, 230, 40
+WIDTH, BOX_WIDTH, BOX_HEIGHT = 870, 230, 40
 TOP, ROW_HEIGHT = 64, 58
-COLUMNS = {"encoder": 74, "decoder": 500}  # the left edge of their boxes
+COLUMNS = {"encoder": 74, "decoder": 552}  # the left edge of their boxes
 NUMBERS = itertools.count(1)  # ids must differ between two drawings on one page
 
 PLAIN, MARKED = "#ffffff", "#ffd966"
@@ -167,14 +167,13 @@ def drawn(box, marked):
         f"<rect x='{box.left}' y='{box.top}' width='{BOX_WIDTH}' height='{BOX_HEIGHT}' rx='6' "
         f"fill='{fill}' stroke='#111111' stroke-width='{frame_width}'{dashes}/>"
     )
-    if marked:
-        shape += text(box.left - 14, box.middle + 6, "▶", size=18, anchor="end")
+    words = f"▶ {box.words} ◀" if marked else box.words
     weight = "bold" if marked or box.kind == "attention" else "normal"
     link = (
         f"<a href='#{box.section}' title='to the section: {box.section.replace('-', ' ')}' "
         f"style='display:flex;align-items:center;justify-content:center;height:100%;"
         f"text-align:center;color:#111111;font:{weight} 13px/1.2 sans-serif;"
-        f"text-decoration:underline dotted'>{html.escape(box.words)}</a>"
+        f"text-decoration:underline dotted'>{html.escape(words)}</a>"
     )
     return (
         f"{shape}<foreignObject x='{box.left}' y='{box.top}' width='{BOX_WIDTH}' "
@@ -237,8 +236,8 @@ def notes():
     yield text(centre["decoder"], 32 + 2 * ROW_HEIGHT, "DECODER writes", size=17, bold=True)
     yield text(centre["decoder"], 51 + 2 * ROW_HEIGHT, "shops twice in every block", size=12)
     yield text(side, one("encoder self-attention").middle + 4, "padding hidden", 11, "start")
-    yield text(side, one("feed-forward").middle + 40, "N = 6 blocks", 14, "start", bold=True)
-    yield text(side, one("feed-forward").middle + 56, "on either side", 12, "start")
+    yield text(side, one("feed-forward").middle + 44, "N = 6 blocks", 14, "start", bold=True)
+    yield text(side, one("feed-forward").middle + 61, "on either side", 12, "start")
     yield text(between, memory.middle - 9, "keys and values", size=12)
     yield text(between, memory.middle + 17, "(batch, source, d_model)", size=11)
     yield text(

@@ -9,8 +9,9 @@
     ```question why_scale points=2        a question to be answered in words; the block holds what
                                           a good answer says
 
-Everything else is prose. `{{0.81}}` in prose stands for a number that a cell above prints: it is
-shown as 0.81, and a test holds the two together.
+Everything else is prose. The set-up cell, which imports what is needed, is put in before the first
+`##`, or where `<!-- set-up -->` stands in the opening. `{{0.81}}` in prose stands for a number that
+a cell prints: it is shown as 0.81, and a test holds the two together.
 """
 
 import ast

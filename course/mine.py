@@ -4,6 +4,8 @@ reference. In a notebook it says which.
 Later lessons build on earlier ones in this way, and a lesson runs even if nothing is solved yet.
 """
 
+import sys
+
 from autograder.checks import find
 from autograder.examine import examine
 from autograder.notebook import notebook_shell
@@ -22,9 +24,17 @@ def __getattr__(name):
     except KeyError:
         raise AttributeError(f"the course has no exercise called {name!r}") from None
     version, whose = best_version(exercise)
-    if notebook_shell():
+    if notebook_shell() and asked_by() == "__main__":
         print(f"{name}: {whose}")
     return version
+
+
+def asked_by():
+    """The name of the module that imports something from here."""
+    frame = sys._getframe(2)
+    while frame is not None and "importlib" in frame.f_code.co_filename:
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") if frame else None
 
 
 def best_version(exercise):

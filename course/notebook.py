@@ -32,8 +32,7 @@ def instructors(lesson, seed=SEED):
     cells = []
     for part in lesson.parts:
         cells += CELLS[part.kind](lesson, part, seed)
-        if len(cells) == 1:
-            cells.append(setup_cell(lesson))
+    cells[:1] = with_setup(lesson, cells[0])
     name_cells(lesson, cells)
     return new_notebook(cells=cells, metadata=KERNEL)
 
@@ -59,6 +58,16 @@ def text_of(notebook):
     """A notebook as its file's text."""
     nbformat.validate(notebook)
     return nbformat.writes(notebook, version=4) + "\n"
+
+
+def with_setup(lesson, opening):
+    """The lesson's opening with the set-up cell in it: at its mark, or before the first section."""
+    before, mark, after = opening.source.partition("<!-- set-up -->\n")
+    if not mark:
+        before, mark, after = opening.source.partition("\n## ")
+        after = mark.lstrip() + after
+    texts = [new_markdown_cell(text.strip()) for text in (before, after) if text.strip()]
+    return [texts[0], setup_cell(lesson), *texts[1:]]
 
 
 def setup_cell(lesson):

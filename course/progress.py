@@ -74,19 +74,22 @@ def as_text(found):
 
 def as_html(found):
     """The map for a notebook."""
+    left = "style='text-align:left'"
     blocks = []
     for lesson in LESSONS:
         own = [row for row in found if row.exercise.startswith(f"{lesson}.")]
+        points, of = sum(row.points for row in own), sum(row.of for row in own)
         cells = "".join(
-            f"<tr><td>{MARKS[row.state]}</td><td><code>{html.escape(row.exercise)}</code></td>"
-            f"<td>{row.state}</td><td style='text-align:right'>{row.points} of {row.of}</td></tr>"
+            f"<tr><td>{MARKS[row.state]}</td>"
+            f"<td {left}><code>{html.escape(row.exercise)}</code></td>"
+            f"<td {left}>{row.state}</td><td>{row.points} of {row.of}</td></tr>"
             for row in own
         )
-        blocks.append(f"<tbody>{cells}</tbody>")
-    head = "<tr><th></th><th>exercise</th><th>state</th><th>points</th></tr>"
+        title = f"{1 + LESSONS.index(lesson)} · {lesson}"
+        head = f"<tr><th></th><th {left} colspan=2>{title}</th><th>{points} of {of}</th></tr>"
+        blocks.append(f"<tbody>{head}{cells}</tbody>")
     return (
-        f"<table><caption>{html.escape(next_step(found))}</caption><thead>{head}</thead>"
-        f"{''.join(blocks)}</table>"
+        f"<p><strong>{html.escape(next_step(found))}</strong></p><table>{''.join(blocks)}</table>"
     )
 
 

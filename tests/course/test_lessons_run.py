@@ -37,7 +37,8 @@ SIZE = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrs
 
 def run(notebook, folder):
     """Execute a notebook in a folder; (seconds, the largest size of a kernel in GB)."""
-    notebook.cells[1].source += "\n" + OFFLINE
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    first.source += "\n" + OFFLINE
     notebook.cells.append(new_code_cell(SIZE))
     started = time.perf_counter()
     client = NotebookClient(
