@@ -21,6 +21,7 @@ from .trial import ask
 BESIDES = ("dtype", "changed")
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
+PATIENCE = 3.0  # after so many seconds no further mistakes are tried
 ALWAYS = 1  # the seed of inputs on which mistakes have to answer only once
 
 
@@ -46,13 +47,9 @@ class Diagnosis:
     unexplained: tuple = ()  # records
 
 
-def diagnose(exercise, subject, records, device="cpu", seconds=3.0):
-    """The Diagnosis of a check's records, some of which have differences.
-
-    Args:
-        seconds: after that, no further mistakes are tried.
-    """
-    deadline = time.perf_counter() + seconds
+def diagnose(exercise, subject, records, device="cpu"):
+    """The Diagnosis of a check's records, some of which have differences."""
+    deadline = time.perf_counter() + PATIENCE
     answers = {}
 
     def answer_of(names, record):

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from autograder import diagnose
+
 
 def pytest_collection_modifyitems(items):
     """Tests marked gpu need a CUDA device; without one they are skipped, and say so."""
@@ -16,6 +18,12 @@ def pytest_collection_modifyitems(items):
 def _one_thread():
     """The tests' tensors are tiny: a second thread would mostly wait for the first."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _patience():
+    """What is recognised must not depend on how busy the machine is."""
+    diagnose.PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
