@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from . import limits
 from .compare import differences
 from .drawing import Draw
 from .mistakes import build
@@ -21,7 +22,6 @@ from .trial import ask
 BESIDES = ("dtype", "changed")
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
-PATIENCE = 3.0  # after so many seconds no further mistakes are tried
 ALWAYS = 1  # the seed of inputs on which mistakes have to answer only once
 
 
@@ -49,7 +49,7 @@ class Diagnosis:
 
 def diagnose(exercise, subject, records, device="cpu"):
     """The Diagnosis of a check's records, some of which have differences."""
-    deadline = time.perf_counter() + PATIENCE
+    deadline = time.perf_counter() + limits.PATIENCE
     answers = {}
 
     def answer_of(names, record):

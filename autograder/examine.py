@@ -14,8 +14,9 @@ import warnings
 
 import torch
 
+from . import limits
 from .compare import differences
-from .diagnose import Record, diagnose
+from .diagnose import Diagnosis, Record, diagnose
 from .drawing import Draw
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
@@ -35,8 +36,8 @@ def examine(exercise, subject, seed=None, device="cpu", seconds=SECONDS):
         try:
             with time_limit(seconds):
                 records = try_everything(exercise, subject, seed, device)
-                printed.heard = True  # from here on code runs again, and known mistakes with it
-                verdict = judge(exercise, subject, records, seed, device)
+            printed.heard = True  # from here on code runs again, and known mistakes with it
+            verdict = judge(exercise, subject, records, seed, device)
         except OutOfTime as late:
             verdict = out_of_time(exercise, subject, late, seed, seconds)
     verdict.printed = printed.beginning()
@@ -133,7 +134,11 @@ def was_seen(promise, records):
 
 def explain_broken(verdict, exercise, subject, records, broken, device):
     """Name the mistake, or else describe the first property that is broken."""
-    diagnosis = diagnose(exercise, subject, records, device)
+    try:
+        with time_limit(2 * limits.PATIENCE):  # their code has its own limit, which has not been reached
+            diagnosis = diagnose(exercise, subject, records, device)
+    except OutOfTime:
+        diagnosis = Diagnosis()
     for number, mistake in enumerate(diagnosis.mistakes):
         record = diagnosis.record
         seen = Seen(exercise, record.trial, record.answer, record.expected)

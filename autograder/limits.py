@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 
+PATIENCE = 3.0  # after so long no further mistakes are tried
 SECONDS = 10.0  # what one check may take; a right answer takes a thousandth of it
 
 

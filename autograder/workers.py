@@ -23,7 +23,7 @@ from pathlib import Path
 from .checks import find
 from .limits import SECONDS, OutOfTime, time_limit
 
-GRACE = 2.0  # seconds that the worker gets to stop a check by itself
+GRACE = 8.0  # seconds that the worker gets on top, to look for the mistake
 MEMORY = 4 * 2**30  # bytes that a worker may take on top of what torch has taken
 FILES = 2**28  # bytes that a worker may write into a file
 MAY_FORK = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograder import diagnose
+from autograder import limits
 
 
 def pytest_collection_modifyitems(items):
@@ -23,7 +23,7 @@ def _one_thread():
 @pytest.fixture(autouse=True, scope="session")
 def _patience():
     """What is recognised must not depend on how busy the machine is."""
-    diagnose.PATIENCE = 60.0
+    limits.PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
