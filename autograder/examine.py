@@ -135,7 +135,7 @@ def was_seen(promise, records):
 def explain_broken(verdict, exercise, subject, records, broken, device):
     """Name the mistake, or else describe the first property that is broken."""
     try:
-        with time_limit(2 * limits.PATIENCE):  # their code has its own limit, which has not been reached
+        with time_limit(2 * limits.PATIENCE):  # their own time was enough
             diagnosis = diagnose(exercise, subject, records, device)
     except OutOfTime:
         diagnosis = Diagnosis()
