@@ -123,7 +123,7 @@ def heatmaps(
         high = -low if signed else max(largest, 1.0) if largest > 0.5 else largest
     height, width = next(iter(arrays.values())).shape
     written = max(height, width) <= ROOM if values is None else values
-    size = size or (min(7.0, 1.2 + (0.55 if written else 0.28) * max(height, width)))
+    size = size or min(7.0, 1.0 + (0.5 if written else 0.28) * max(height, width))
     across = min(per_row, len(arrays))
     down = -(-len(arrays) // across)
     figure, axes = new_figure(size * across * 1.12 + 0.8, size * down + 0.3, down, across)
