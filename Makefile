@@ -33,7 +33,7 @@ test: setup  ## check style and run all tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@echo "Running the tests ..."
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 
 format: setup  ## put the code into its standard form
 	@$(BIN)/ruff check --fix .

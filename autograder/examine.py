@@ -52,13 +52,23 @@ def try_everything(exercise, subject, seed, device="cpu"):
     for promise in exercise.properties:
         for probe in promise.probes:
             trial = probe(Draw(seed, probe.__name__, exercise.reference))
-            answer = ask(subject, trial, device, watch=watch)
-            expected = ask(exercise.reference, trial, device, trusted=True)
+            answer = ask(subject, trial, device, watch=watch and not trial.constant)
+            expected = expected_of(exercise, probe, trial, device)
             found = differences(answer, expected, trial)
             records.append(Record(promise, probe, trial, answer, expected, found))
             if is_stub(answer):
                 return records
     return records
+
+
+def expected_of(exercise, probe, trial, device):
+    """What the reference answers."""
+    if not trial.constant:
+        return ask(exercise.reference, trial, device, trusted=True)
+    key = ("expected", probe, str(device))
+    if key not in exercise.known:
+        exercise.known[key] = ask(exercise.reference, trial, device, trusted=True)
+    return exercise.known[key]
 
 
 def out_of_time(exercise, subject, late, seed, seconds):

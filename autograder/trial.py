@@ -62,6 +62,8 @@ class Trial:
         sizes: the dimensions by name, for messages.
         digest: a function of the Answer that makes something comparable of it where the answer is
             random; it never travels with the trial.
+        constant: whatever is drawn, the digest of a right answer is the same: the reference is
+            asked once, and ready-made functions are not watched for.
         tolerance: how much more than usual numbers may differ.
     """
 
@@ -74,6 +76,7 @@ class Trial:
     strided: bool = False
     sizes: dict[str, int] = field(default_factory=dict)
     digest: Callable | None = None
+    constant: bool = False
     tolerance: float = 1.0
 
 

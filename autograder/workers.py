@@ -8,6 +8,7 @@ at has failed, and another worker goes on with the rest.
 """
 
 import contextlib
+import faulthandler
 import gc
 import json
 import os
@@ -238,6 +239,7 @@ def confine(job):
     sys.stdin = os.fdopen(0)
     sys.stdout = sys.stderr = os.fdopen(1, "w")
     torch.set_num_threads(1)
+    faulthandler.disable()  # it would write about a crash to wherever the supervisor was told
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))

@@ -58,7 +58,7 @@ def only_dtype(trial):
         answer = answer if inner is None else inner(answer)
         return Answer({name: 0 * x for name, x in answer.arrays.items()}, answer.facts)
 
-    trial.digest = digest
+    trial.digest, trial.constant = digest, True
     return trial
 
 

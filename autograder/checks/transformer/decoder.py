@@ -45,7 +45,7 @@ def stack_without_dropout(draw):
 
 def stack_in_bfloat16(draw):
     """One sentence of one token, and one of the masks."""
-    trial = write(draw, ONE, 1, 1, 3, dtype=torch.bfloat16, digest=only_dtype)
+    trial = write(draw, ONE, 1, 1, 3, dtype=torch.bfloat16, digest=only_dtype, constant=True)
     return with_one_mask(draw, trial)
 
 

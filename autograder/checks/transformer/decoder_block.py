@@ -100,7 +100,9 @@ def block_without_dropout(draw):
 
 
 def block_in_bfloat16(draw):
-    return write(draw, BLOCK, options=NORM_FIRST, dtype=torch.bfloat16, digest=only_dtype)
+    return write(
+        draw, BLOCK, options=NORM_FIRST, dtype=torch.bfloat16, digest=only_dtype, constant=True
+    )
 
 
 def memory_changes_nothing(seen):

@@ -35,7 +35,7 @@ def with_dropout(trial):
     (once,) = trial.calls
     trial.options["dropout"] = DROPPED
     trial.calls = [Call(once.arguments, training=True), once, once]
-    trial.digest = what_dropout_does
+    trial.digest, trial.constant = what_dropout_does, True
     return trial
 
 
@@ -54,7 +54,7 @@ def without_dropout(trial):
     (once,) = trial.calls
     training = Call(once.arguments, training=True)
     trial.calls = [training, training, once]
-    trial.digest = what_is_dropped_without
+    trial.digest, trial.constant = what_is_dropped_without, True
     return trial
 
 
