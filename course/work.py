@@ -91,7 +91,7 @@ def keep(exercise, subject, place=None, replace=False):
         there = statement(before, exercise.name)
     except (OSError, SyntaxError, ValueError):
         return f"{shown} cannot be read as Python, so your {exercise.name} was not kept there."
-    if source in before:
+    if source in before and there in source:  # and not a part of something longer
         return ""
     earlier = records(place).get(exercise.id, {}).get("kept", "")
     if earlier and earlier in before:
@@ -136,12 +136,14 @@ def statement(source, name):
 def trouble_with(exercise, source, path):
     """Does the version still pass where only the file's own names are there? If not, why?"""
     try:
-        version = names_of(source, path)[exercise.name]
+        names = names_of(source, path)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever their file raises
         return f"the file could not be run with it ({type(error).__name__}: {error})."
-    verdict = examine(exercise, version, seed=0)
+    if exercise.name not in names:
+        return f"the cell calls it something else, and there it has to be {exercise.name}."
+    verdict = examine(exercise, names[exercise.name], seed=0)
     if verdict.passed:
         return ""
     return (

@@ -103,3 +103,18 @@ def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch, cell):
     assert work.folder() is None
     assert checked(cell(RIGHT, "causal_mask"))[1] == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_longer_version_written_by_hand_is_not_taken_for_the_same(learner, cell):
+    path = learner / "attention.py"
+    text = path.read_text() + "\n\n" + RIGHT.strip() + " & True\n"
+    path.write_text(text)
+    assert "holds another causal_mask" in checked(cell(RIGHT, "causal_mask"))[1]
+    assert path.read_text() == text
+
+
+def test_a_version_under_another_name_is_not_kept(learner, cell):
+    before = (learner / "attention.py").read_text()
+    said = checked(cell(RIGHT.replace("causal_mask", "mine"), "mine"))[1]
+    assert "the cell calls it something else" in said
+    assert (learner / "attention.py").read_text() == before
