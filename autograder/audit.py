@@ -14,8 +14,9 @@ import torch
 from . import bank
 from .checks import all_exercises
 from .compare import differences
-from .examine import examine, try_everything, undisturbed
+from .examine import examine, questions, try_everything, undisturbed
 from .mistakes import build
+from .subject import Subject
 
 COLUMNS = (
     "Exercise",
@@ -126,7 +127,7 @@ def audit_mistakes(exercise, seeds, row):
 def answers_of(exercise, subject, seed):
     """What an implementation answers to every probe."""
     with undisturbed():
-        return try_everything(exercise, subject, seed)
+        return try_everything(exercise, Subject(subject), questions(exercise, seed))
 
 
 def audit_right_answers(exercise, seeds, row):

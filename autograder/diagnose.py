@@ -47,10 +47,15 @@ class Diagnosis:
     unexplained: tuple = ()  # records
 
 
-def diagnose(exercise, subject, records, device="cpu"):
-    """The Diagnosis of a check's records, some of which have differences."""
+def diagnose(exercise, subject, records, known=None):
+    """The Diagnosis of a check's records, some of which have differences.
+
+    Args:
+        known: a dict that keeps what mistakes answer, for as long as the same questions are asked.
+    """
     deadline = time.perf_counter() + limits.PATIENCE
-    answers = {}
+    answers = {} if known is None else known
+    device = subject.device
 
     def answer_of(names, record):
         """What these mistakes answer to a record's trial; None if they do not go together."""
@@ -85,7 +90,7 @@ def diagnose(exercise, subject, records, device="cpu"):
 
     candidates = {}
     for pivot in pivots(failing):
-        for way in suspects(exercise, subject, pivot.probe, ways, device):
+        for way in suspects(exercise, subject, pivot.probe, ways):
             if (way,) not in candidates and explains((way,), pivot):
                 candidates[way,] = verified((way,))
         if any(candidates.values()) or time.perf_counter() > deadline:
@@ -140,14 +145,15 @@ def is_explained(answer, wrong, aspects, trial):
     return bool(aspects) and all(difference.aspect in allowed for difference in found)
 
 
-def suspects(exercise, subject, probe, ways, device):
+def suspects(exercise, subject, probe, ways):
     """The ways whose answers to a probe are the learner's.
 
     They are asked with the same inputs in every check, and so every mistake has to answer but once,
     however often the learner tries again.
     """
     trial = probe(Draw(ALWAYS, probe.__name__, exercise.reference))
-    answer = ask(subject, trial, device)
+    answer = subject.ask(trial)
+    device = subject.device
     expected = ask(exercise.reference, trial, device, trusted=True)
     if not differences(answer, expected, trial):
         return ways  # these inputs do not show it: all are suspect

@@ -20,44 +20,52 @@ from .diagnose import Diagnosis, Record, diagnose
 from .drawing import Draw
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
+from .subject import Subject
 from .symptoms import Seen, explain, listing
-from .their_code import find_line, line_of_problem
 from .trial import ask, describe
 from .verdict import Verdict
 
 PRINTED = 400  # so many characters of what the learner's code prints are shown
 
 
-def examine(exercise, subject, seed=None, device="cpu", seconds=SECONDS):
-    """The Verdict on `subject`, an implementation of `exercise`, in at most so many seconds."""
+def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
+    """The Verdict on an implementation of `exercise`, in at most so many seconds."""
     seed = secrets.randbelow(2**31) if seed is None else seed
     started = time.perf_counter()
+    subject = Subject(implementation, device)
     with undisturbed(seed) as printed:
         try:
             with time_limit(seconds):
-                records = try_everything(exercise, subject, seed, device)
+                records = try_everything(exercise, subject, questions(exercise, seed, device))
             printed.heard = True  # from here on code runs again, and known mistakes with it
-            verdict = judge(exercise, subject, records, seed, device)
+            verdict = judge(exercise, subject, records, seed)
         except OutOfTime as late:
-            verdict = out_of_time(exercise, subject, late, seed, seconds)
+            verdict = stopped(
+                exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
+            )
     verdict.printed = printed.beginning()
     verdict.seconds = time.perf_counter() - started
     return verdict
 
 
-def try_everything(exercise, subject, seed, device="cpu"):
-    """Run every probe on the subject and on the reference."""
-    records = []
-    watch = bool(exercise.refuses) and not is_reference(subject)
+def questions(exercise, seed, device="cpu"):
+    """What every probe of an exercise asks, and what the reference answers."""
     for promise in exercise.properties:
         for probe in promise.probes:
             trial = probe(Draw(seed, probe.__name__, exercise.reference))
-            answer = ask(subject, trial, device, watch=watch and not trial.constant)
-            expected = expected_of(exercise, probe, trial, device)
-            found = differences(answer, expected, trial)
-            records.append(Record(promise, probe, trial, answer, expected, found))
-            if is_stub(answer):
-                return records
+            yield promise, probe, trial, expected_of(exercise, probe, trial, device)
+
+
+def try_everything(exercise, subject, asked):
+    """Put all questions to the subject; a stub is asked only one."""
+    records = []
+    watch = bool(exercise.refuses) and not subject.trusted
+    for promise, probe, trial, expected in asked:
+        answer = subject.ask(trial, watch=watch and not trial.constant)
+        found = differences(answer, expected, trial)
+        records.append(Record(promise, probe, trial, answer, expected, found))
+        if is_stub(answer):
+            break
     return records
 
 
@@ -71,29 +79,32 @@ def expected_of(exercise, probe, trial, device):
     return exercise.known[key]
 
 
-def out_of_time(exercise, subject, late, seed, seconds):
-    """The Verdict on code that did not come to an end."""
+def stopped(exercise, seed, sentence, line=None):
+    """The Verdict on code that could not be tried to the end."""
     verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
     verdict.missing = [promise.says for promise in exercise.properties]
-    verdict.explanation = [
+    verdict.explanation = [sentence]
+    verdict.line = line
+    return verdict
+
+
+def too_long(seconds):
+    return (
         f"Your code was stopped after {seconds:g} seconds; a right answer needs a small part of "
         f"one. Does a loop in it ever end?"
-    ]
-    verdict.line = line_of_problem(subject, describe(late))
-    return verdict
+    )
 
 
 def is_stub(answer):
     return answer.problem is not None and answer.problem.kind == "NotImplementedError"
 
 
-def is_reference(subject):
-    """The reference may call the fused kernels that learners are to understand first."""
-    return str(getattr(subject, "__module__", "")).startswith("solutions.")
+def judge(exercise, subject, records, seed, known=None):
+    """Points for the properties that hold, and an explanation for those that do not.
 
-
-def judge(exercise, subject, records, seed, device="cpu"):
-    """Points for the properties that hold, and an explanation for those that do not."""
+    Args:
+        known: what mistakes have answered to these very questions before; see diagnose.
+    """
     verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
     broken = broken_properties(exercise, records)
     for promise in exercise.properties:
@@ -107,7 +118,7 @@ def judge(exercise, subject, records, seed, device="cpu"):
         verdict.explanation = [
             "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
         ]
-        verdict.line = line_of_problem(subject, records[-1].answer.problem)
+        verdict.line = subject.line_of_problem(records[-1].answer.problem)
     elif ready_made:
         verdict.score, verdict.diagnosis = 0, "ready_made"
         right = "Its numbers are right, but" if not broken else "But"
@@ -115,9 +126,9 @@ def judge(exercise, subject, records, seed, device="cpu"):
             f"Your code lets torch's ready-made {listing(ready_made[:2])} do the work. {right} "
             f"this exercise is about building the thing: {exercise.instead}"
         ]
-        verdict.line = find_line(subject, "|".join(name.split(".")[-1] for name in ready_made))
+        verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
     elif broken:
-        explain_broken(verdict, exercise, subject, records, broken, device)
+        explain_broken(verdict, exercise, subject, records, broken, known)
     return verdict
 
 
@@ -142,11 +153,11 @@ def was_seen(promise, records):
     return any(not record.found for record in records)
 
 
-def explain_broken(verdict, exercise, subject, records, broken, device):
+def explain_broken(verdict, exercise, subject, records, broken, known):
     """Name the mistake, or else describe the first property that is broken."""
     try:
         with time_limit(2 * limits.PATIENCE):  # their own time was enough
-            diagnosis = diagnose(exercise, subject, records, device)
+            diagnosis = diagnose(exercise, subject, records, known)
     except OutOfTime:
         diagnosis = Diagnosis()
     for number, mistake in enumerate(diagnosis.mistakes):
@@ -155,7 +166,7 @@ def explain_broken(verdict, exercise, subject, records, broken, device):
         says = seen.fill(mistake.says)
         verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
         verdict.explanation.append(seen.fill(mistake.look))
-        verdict.line = verdict.line or find_line(subject, mistake.line)
+        verdict.line = verdict.line or subject.find_line(mistake.line)
     if diagnosis.mistakes:
         names = [mistake.id for mistake in diagnosis.mistakes]
         verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
@@ -172,7 +183,7 @@ def explain_broken(verdict, exercise, subject, records, broken, device):
     if promise.look:
         verdict.explanation.append(seen.fill(promise.look))
     if difference.aspect == "error" and difference.yours is not None:
-        verdict.line = line_of_problem(subject, difference.yours) or verdict.line
+        verdict.line = subject.line_of_problem(difference.yours) or verdict.line
     if not diagnosis.mistakes:
         show(verdict, record)
 
