@@ -14,9 +14,10 @@ import torch
 from . import bank
 from .checks import all_exercises
 from .compare import differences
-from .examine import examine, questions, try_everything, undisturbed
+from .examine import examine, questions, try_everything
 from .mistakes import build
 from .subject import Subject
+from .undisturbed import undisturbed
 
 COLUMNS = (
     "Exercise",

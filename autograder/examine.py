@@ -3,14 +3,8 @@
 The one engine behind all doors: the notebook's card, the terminal, pytest and grading.
 """
 
-import contextlib
-import io
-import os
-import random
 import secrets
-import sys
 import time
-import warnings
 
 import torch
 
@@ -23,9 +17,8 @@ from .ready_made import refused
 from .subject import Subject
 from .symptoms import Seen, explain, listing
 from .trial import ask, describe
+from .undisturbed import undisturbed
 from .verdict import Verdict
-
-PRINTED = 400  # so many characters of what the learner's code prints are shown
 
 
 def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
@@ -196,87 +189,3 @@ def show(verdict, record):
         if difference.aspect == shown[0].aspect and "call" not in difference.name:
             verdict.name = difference.name
             verdict.yours, verdict.expected = difference.yours, difference.expected
-
-
-class Printed(io.StringIO):
-    """Keeps the beginning of what is written, however much it is, until enough was heard."""
-
-    heard = False
-
-    def write(self, text):
-        if self.tell() < 4 * PRINTED and not self.heard:
-            super().write(text[: 4 * PRINTED])
-        return len(text)
-
-    def beginning(self):
-        text = self.getvalue().strip()
-        return text if len(text) <= PRINTED else text[:PRINTED] + " …"
-
-
-@contextlib.contextmanager
-def undisturbed(seed=0):
-    """Neither the learner's settings disturb the check, nor the check or their code the notebook.
-
-    Inside, torch is as it is at the start; what is printed is kept, and nothing gets to stderr, not
-    even from below Python. What the learner's code draws repeats with the seed. Afterwards all
-    settings and random numbers are what they were.
-    """
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
-    python_state, cwd = random.getstate(), working_folder()
-    printed = Printed()
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=[]))
-        stack.enter_context(contextlib.redirect_stdout(printed))
-        stack.enter_context(contextlib.redirect_stderr(printed))
-        stack.enter_context(no_stderr())
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        stack.enter_context(torch.autocast("cpu", enabled=False))
-        if device.type != "cpu":
-            torch.set_default_device("cpu")
-        torch.set_num_threads(1)  # for inputs as small as these, others would only be in the way
-        torch.manual_seed(seed)
-        random.seed(seed)
-        torch.set_default_dtype(torch.float32)
-        torch.set_grad_enabled(True)
-        try:
-            yield printed
-        finally:
-            torch.set_default_dtype(dtype)
-            if device.type != "cpu":
-                torch.set_default_device(device)
-            torch.set_grad_enabled(grad)
-            torch.set_num_threads(threads)
-            random.setstate(python_state)
-            if cwd is not None:
-                os.chdir(cwd)
-
-
-def working_folder():
-    """Where we are; None if that was deleted."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
-
-
-@contextlib.contextmanager
-def no_stderr():
-    """Send what is written to file descriptor 2 nowhere, for as long as this lasts."""
-    if sys.__stderr__ is not None:
-        with contextlib.suppress(Exception):
-            sys.__stderr__.flush()
-    try:
-        kept = os.dup(2)
-    except OSError:  # there is no stderr to protect
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -57,9 +57,26 @@ def lines(subject):
     for code in code_objects(subject):
         for number in numbers(code):
             text = linecache.getline(code.co_filename, number).strip()
-            if text and not text.startswith(("def ", "class ", "@", '"', "'")):
+            if does_something(text):
                 found[code.co_filename, number] = Line(number, text, place(code.co_filename))
     return [found[key] for key in sorted(found)]
+
+
+def lines_of_source(source, name):
+    """The same for what a cell defines under a name, without running the cell."""
+    try:
+        whole = compile(source, "<cell>", "exec")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+    defined = [c for c in whole.co_consts if inspect.iscode(c) and c.co_name == name]
+    texts = source.splitlines()
+    found = sorted({number for code in defined for number in numbers(code)})
+    texts = [(number, texts[number - 1].strip()) for number in found if number <= len(texts)]
+    return [Line(number, text, "your cell") for number, text in texts if does_something(text)]
+
+
+def does_something(text):
+    return text and not text.startswith(("def ", "class ", "@", '"', "'"))
 
 
 def numbers(code):
@@ -80,9 +97,12 @@ def place(filename):
 
 def find_line(subject, pattern):
     """The learner's line that a regular expression finds, or None; comments do not count."""
-    if not pattern:
-        return None
-    for line in lines(subject):
+    return search(pattern, lines(subject)) if pattern else None
+
+
+def search(pattern, lines):
+    """The first of these lines that a regular expression finds, or None."""
+    for line in lines if pattern else ():
         code = line.text.partition("#")[0]
         if re.search(pattern, code):
             return line

@@ -20,6 +20,7 @@ TOOLS = "from autograder import check\nfrom course.quiz import check_quiz"
 SETUP = "# Run this cell first.\n"
 THREADS = "torch.set_num_threads(1)  # the models here are small: one core is quickest"
 ANSWERS = "# Put the letter of your choice between the quotation marks."
+DEMONSTRATION = "demonstration"  # the tag of cells that are not needed where it is graded
 SEED = 1  # in which order a quiz's choices stand
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -85,6 +86,7 @@ def prose_cells(lesson, part, seed):
 
 def code_cells(lesson, part, seed):
     cell = new_code_cell(part.text)
+    cell.metadata["tags"] = [DEMONSTRATION]
     if part.fold:
         cell.metadata["jupyter"] = {"source_hidden": True}
     return [cell]

@@ -106,32 +106,54 @@ def judge(questions, answers, seed):
     return replies
 
 
-def check_quiz(stem, answers, seed=1):
-    """Answer a lesson's quiz: say why to every choice, and return the points as a number."""
+def judge_quiz(stem, answers, seed):
+    """Replies to the answers to a lesson's quiz."""
     from .lesson import FOLDER, read
 
     [part] = read(FOLDER / f"{stem}.md").of_kind("quiz")
-    replies = judge(part.quiz, answers, seed)
-    points = POINTS * sum(reply.right for reply in replies)
-    show(replies, points, POINTS * len(replies))
-    return points
+    return judge(part.quiz, answers, seed)
 
 
-def show(replies, points, most):
-    heading = f"{points} of {most} points"
-    lines = [
-        f"{'✓' if r.right else '✗'} {r.number}. {r.given or '–'}: {r.sentence}" for r in replies
-    ]
-    text = "\n".join([heading, *lines])
-    if not notebook_shell():
-        print(text)
-        return
-    from IPython.display import display
+def check_quiz(stem, answers, seed=1):
+    """Answer a lesson's quiz: say why to every choice, and return the points as a number."""
+    replies = judge_quiz(stem, answers, seed)
+    show(replies)
+    return points_of(replies)[0]
 
+
+def points_of(replies):
+    """How many were earned, and how many there are."""
+    return POINTS * sum(reply.right for reply in replies), POINTS * len(replies)
+
+
+def mark(reply):
+    return "✓" if reply.right else "✗"
+
+
+def heading(replies):
+    return "{} of {} points".format(*points_of(replies))
+
+
+def as_text(replies):
+    lines = [f"{mark(r)} {r.number}. {r.given or '–'}: {r.sentence}" for r in replies]
+    return "\n".join([heading(replies), *lines])
+
+
+def as_card(replies):
     rows = "".join(
-        f"<li><strong>{'✓' if r.right else '✗'} {html.escape(r.given) or '–'}</strong> "
+        f"<li><strong>{mark(r)} {html.escape(r.given) or '–'}</strong> "
         f"{html.escape(r.sentence)}</li>"
         for r in replies
     )
-    card = f"<section aria-label='Quiz'><p><strong>{heading}</strong></p><ol>{rows}</ol></section>"
-    display({"text/html": card, "text/plain": text}, raw=True)
+    title = f"<p><strong>{heading(replies)}</strong></p>"
+    return f"<section aria-label='Quiz'>{title}<ol>{rows}</ol></section>"
+
+
+def show(replies):
+    """A card where the front end can, plain text everywhere."""
+    if not notebook_shell():
+        print(as_text(replies))
+        return
+    from IPython.display import display
+
+    display({"text/html": as_card(replies), "text/plain": as_text(replies)}, raw=True)

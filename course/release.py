@@ -15,6 +15,35 @@ c.CourseDirectory.course_id = "transformer_by_hand"
 c.ClearSolutions.enforce_metadata = True
 # A lesson trains small models: nbgrader's own limit of 30 seconds a cell is too short.
 c.ExecutePreprocessor.timeout = 300
+
+# Learners' cells run in a sandbox, and a judge outside looks at what they made.
+plugins = "autograder.grading.plugins"
+c.Autograde.exporter_class = f"{plugins}.TolerantExporter"
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    f"{plugins}.Normalise",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    f"{plugins}.SandboxedExecute",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    f"{plugins}.SaveGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.GenerateFeedback.preprocessors = [
+    f"{plugins}.GetGradesWithoutHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.OverwriteCells.add_missing_cells = True
+# How well learners' code must be shut in, or nothing is graded; `autograder doctor` explains it.
+# 0 not at all (you trust them), 1 files and system calls, 2 and namespaces, 3 and a cgroup
+c.SandboxedExecute.minimum_level = 1
+c.SandboxedExecute.timeout = 30
 '''
 
 

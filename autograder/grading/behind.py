@@ -1,0 +1,116 @@
+"""A Subject behind the wall: what is examined lives in a box; its answers come over the line."""
+
+import time
+
+from ..files import names_defined
+from ..limits import OutOfTime
+from ..subject import Subject
+from ..their_code import Line, lines_of_source, search
+from ..trial import Answer, Problem, comparable
+
+MOST_PRINTED = 400
+
+
+class BehindWall(Subject):
+    """What bears a name in a box.
+
+    Args:
+        box: a Box in which the cells have run.
+        name: of the function or class.
+        cells: sources of the cells that have run, in order.
+        frames: gives a Trial as a frame; those that are asked again and again are kept.
+        seed: for what the learner's code draws.
+        seconds: for everything that is asked.
+    """
+
+    device = "cpu"
+    trusted = False
+
+    def __init__(self, box, name, cells, frames, seed, seconds):
+        self.box, self.name, self.frames, self.seed = box, name, frames, seed
+        self.deadline = time.monotonic() + seconds
+        self.source = next((c for c in reversed(cells) if name in names_defined(c)), "")
+        self.printed = ""
+
+    def ask(self, trial, watch=False):
+        """The Answer to a trial; OutOfTime or EndedError if there is none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise OutOfTime
+        kind, answer, printed = three(
+            self.box.request(
+                "ask",
+                left,
+                attached=self.frames(trial),
+                name=self.name,
+                watch=watch,
+                seed=self.seed,
+                seconds=left,
+            )
+        )
+        if kind == "late":
+            late = OutOfTime()
+            late.problem = answer if isinstance(answer, Problem) else None
+            raise late
+        if not is_answer(answer):
+            self.box.end("sent something that is no answer.")
+        if len(self.printed) < MOST_PRINTED and isinstance(printed, str):
+            self.printed = (self.printed + printed)[:MOST_PRINTED]
+        return comparable(answer, trial)
+
+    def find_line(self, pattern):
+        return search(pattern, lines_of_source(self.source, self.name))
+
+    def line_of_problem(self, problem):
+        """The innermost line in a cell that an exception passed through."""
+        for source, number, _ in reversed(problem.frames if problem else ()):
+            lines = source.splitlines()
+            if 0 < number <= len(lines) and lines[number - 1].strip():
+                return Line(number, lines[number - 1].strip()[:200], "your cell")
+        return None
+
+
+def three(reply):
+    if isinstance(reply, tuple) and len(reply) == 3:
+        return reply
+    return "", None, ""
+
+
+def is_answer(answer):
+    """Is this an Answer of which everything has the type it should have? A learner may forge it."""
+    return (
+        isinstance(answer, Answer)
+        and isinstance(answer.arrays, dict)
+        and isinstance(answer.facts, dict)
+        and all(isinstance(name, str) for name in [*answer.arrays, *answer.facts])
+        and all(hasattr(array, "shape") for array in answer.arrays.values())
+        and type(answer.begun) is int
+        and (answer.problem is None or is_problem(answer.problem))
+        and all(map(is_plain, answer.facts.values()))
+        and isinstance(answer.facts.get("ready made", []), list)
+        and all(isinstance(name, str) for name in answer.facts.get("ready made", []))
+    )
+
+
+def is_plain(value):
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(x) for key, x in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def is_problem(problem):
+    return (
+        isinstance(problem, Problem)
+        and isinstance(problem.kind, str)
+        and isinstance(problem.message, str)
+        and isinstance(problem.frames, tuple)
+        and all(
+            isinstance(frame, tuple)
+            and len(frame) == 3
+            and isinstance(frame[0], str)
+            and type(frame[1]) is int
+            for frame in problem.frames
+        )
+    )

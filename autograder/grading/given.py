@@ -1,0 +1,69 @@
+"""What a lesson's cells may import where they are graded: the course without this lesson's answers.
+
+For every lesson a folder is made. In it, `solutions` holds the lessons before, which this one
+builds on, and of the lesson itself and those after it no exercise; `course.mine` gives the
+earlier lessons' parts; `course.quiz` asks nothing.
+"""
+
+import ast
+from pathlib import Path
+
+import course.figures
+import solutions
+
+from ..checks import LESSONS, exercises_of
+
+QUIZ = '''"""Quizzes are judged when the notebook is graded."""
+
+
+def check_quiz(stem, answers, seed=1):
+    print("(Judged when the notebook is graded.)")
+'''
+MINE = '''"""Parts that earlier lessons asked for, as the course's own version."""
+
+'''
+FIGURES = Path(course.figures.__file__)
+
+
+def write_given(folder):
+    """Make the folders, each called as its lesson."""
+    for number, lesson in enumerate(LESSONS):
+        place = Path(folder) / lesson
+        (place / "solutions").mkdir(parents=True)
+        (place / "course").mkdir()
+        write_solutions(place / "solutions", earlier=LESSONS[:number])
+        names = [(module, e.name) for module in LESSONS[:number] for e in exercises_of(module)]
+        imports = "".join(f"from solutions.{module} import {name}\n" for module, name in names)
+        (place / "course" / "mine.py").write_text(MINE + imports, encoding="utf-8")
+        (place / "course" / "quiz.py").write_text(QUIZ, encoding="utf-8")
+        (place / "course" / "__init__.py").write_text("", encoding="utf-8")
+        (place / "course" / "figures.py").write_bytes(FIGURES.read_bytes())
+
+
+def write_solutions(place, earlier):
+    for path in Path(solutions.__file__).parent.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        if path.stem in LESSONS and path.stem not in earlier:
+            text = without_exercises(text, path.stem)
+        elif path.stem not in LESSONS and uses(text, set(LESSONS) - set(earlier)):
+            continue  # it is built from what is still to be written
+        (place / path.name).write_text(text, encoding="utf-8")
+
+
+def without_exercises(text, module):
+    """A module without what learners write, and without what is made of it."""
+    names = {exercise.name for exercise in exercises_of(module)}
+    tree = ast.parse(text)
+    kept = []
+    for node in tree.body:
+        used = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} & names
+        relative = isinstance(node, ast.ImportFrom) and node.level and node.module in LESSONS
+        if getattr(node, "name", None) not in names and not used and not relative:
+            kept.append(node)
+    return ast.unparse(ast.Module(kept, [])) + "\n"
+
+
+def uses(text, modules):
+    """Does a module import any of these?"""
+    imports = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.ImportFrom))
+    return any(node.module in modules for node in imports)

@@ -1,0 +1,159 @@
+"""The judge: asks what is in a box, compares with the reference, and gives points.
+
+All submissions of a class get the same questions, so the reference, and every known mistake, has
+to answer them only once.
+"""
+
+import time
+import zlib
+from dataclasses import dataclass
+
+from ..card import card
+from ..examine import judge, questions, stopped, too_long, try_everything
+from ..limits import OutOfTime
+from . import wire
+from .behind import BehindWall
+from .keeper import EndedError
+from .submission import harmless
+
+
+@dataclass
+class Result:
+    """What one grade cell earned, and what is said about it.
+
+    Args:
+        kind: "check", "quiz", or "asserts" for a cell whose own asserts decide (in the sandbox,
+            where a learner's code could reach them).
+        passed: is everything right?
+        text: for the terminal.
+        comment: for the learner, as Markdown.
+        html: the card, for the feedback; "" if there is none.
+        diagnosis: ids of the mistakes that were recognised.
+        shortcut: was a ready-made version used?
+    """
+
+    grade_id: str
+    points: float
+    max_points: float
+    kind: str = "check"
+    text: str = ""
+    comment: str = ""
+    html: str = ""
+    exercise: str = ""
+    diagnosis: tuple[str, ...] = ()
+    shortcut: bool = False
+    seconds: float = 0.0
+
+    @property
+    def passed(self):
+        return self.points >= self.max_points
+
+
+class Judge:
+    """Knows the answers.
+
+    Args:
+        seed: of all that is drawn; another seed asks other questions.
+    """
+
+    def __init__(self, seed):
+        self.seed = seed
+        self.asked, self.known, self.frames = {}, {}, {}
+
+    def seed_of(self, exercise):
+        return zlib.crc32(f"{self.seed} {exercise.id}".encode()) & 0x7FFFFFFF
+
+    def questions(self, exercise):
+        """The same for everybody, and made once."""
+        if exercise.id not in self.asked:
+            self.asked[exercise.id] = list(questions(exercise, self.seed_of(exercise)))
+            for _, _, trial, _ in self.asked[exercise.id]:
+                self.frames[id(trial)] = wire.pack(trial)
+            self.known[exercise.id] = {}
+        return self.asked[exercise.id]
+
+    def frame(self, trial):
+        return self.frames.get(id(trial)) or wire.pack(trial)
+
+    def examine(self, exercise, box, name, cells, seconds):
+        """The Verdict on what bears a name in a box. EndedError if the box does not survive it."""
+        started = time.perf_counter()
+        seed = self.seed_of(exercise)
+        if box.request("has", 5, name=name) is None:
+            verdict = stopped(exercise, seed, missing(name, cells))
+        else:
+            subject = BehindWall(box, name, cells, self.frame, seed, seconds)
+            try:
+                records = try_everything(exercise, subject, self.questions(exercise))
+                subject.deadline = time.monotonic() + seconds  # for finding the mistake
+                verdict = judge(exercise, subject, records, seed, self.known[exercise.id])
+            except OutOfTime as late:
+                line = subject.line_of_problem(getattr(late, "problem", None))
+                verdict = stopped(exercise, seed, too_long(seconds), line)
+            except EndedError as end:
+                end.verdict = stopped(exercise, seed, f"Your code {end}")
+                raise
+            verdict.printed = subject.printed
+        verdict.seconds = time.perf_counter() - started
+        return verdict
+
+    def check(self, cell, exercise, box, name, cells, seconds):
+        """The Result of a cell that says check(…)."""
+        try:
+            verdict = self.examine(exercise, box, name, cells, seconds)
+        except EndedError as end:
+            end.result = result_of(cell, end.verdict)
+            raise
+        return result_of(cell, verdict)
+
+    def quiz(self, cell, stem, answers, seed):
+        """The Result of a cell that says check_quiz(…)."""
+        from course.quiz import as_card, as_text, judge_quiz, points_of
+
+        replies = judge_quiz(stem, answers, seed)
+        points, most = points_of(replies)
+        return Result(
+            cell.grade_id,
+            cell.points * points / most,
+            cell.points,
+            "quiz",
+            as_text(replies),
+            html=as_card(replies),
+            exercise=f"{stem} quiz",
+        )
+
+
+def result_of(cell, verdict):
+    """Points as the gradebook counts them: an instructor may have changed what a cell is worth."""
+    share = verdict.score / verdict.max_score if verdict.max_score else 0.0
+    return Result(
+        cell.grade_id,
+        cell.points * share,
+        cell.points,
+        "check",
+        text=verdict.text(hints=0),
+        comment=comment_of(verdict),
+        html=card(verdict),
+        exercise=verdict.exercise,
+        diagnosis=tuple(filter(None, (verdict.diagnosis, verdict.also))),
+        shortcut=verdict.diagnosis == "ready_made",
+        seconds=verdict.seconds,
+    )
+
+
+def comment_of(verdict):
+    """What is said about a solution where people read comments; nothing if all is right."""
+    if verdict.passed:
+        return ""
+    line = [f"Look at {verdict.line}"] if verdict.line else []
+    return harmless("\n\n".join([*verdict.explanation, *line]))
+
+
+def missing(name, cells):
+    """Why there may be nothing of this name."""
+    if any(f"{name}" in source for source in cells):
+        return (
+            f"There is no `{name}` when all cells have run: the cell that defines it probably "
+            f"ended in an error, which stands below it."
+        )
+    return f"No cell of this notebook defines `{name}`."

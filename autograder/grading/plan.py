@@ -1,0 +1,230 @@
+"""What an assignment's notebook consists of, by the gradebook; and a submission put back into it.
+
+The gradebook decides which cells there are and what they are worth, never the submission: a cell
+that was deleted comes back, one that was copied or forged is an ordinary cell, one that is locked
+has its text again.
+"""
+
+import ast
+import json
+from dataclasses import dataclass
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+from course.notebook import DEMONSTRATION
+
+from ..checks import find
+from .submission import NEW_CELL, harmless
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that nbgrader knows."""
+
+    grade_id: str
+    cell_type: str
+    source: str
+    checksum: str
+    locked: bool
+    grade: bool
+    solution: bool
+    task: bool
+    points: float | None = None
+
+    @property
+    def marks(self):
+        """Its metadata."""
+        marks = {
+            "grade": self.grade,
+            "grade_id": self.grade_id,
+            "locked": self.locked,
+            "schema_version": 3,
+            "solution": self.solution,
+            "task": self.task,
+            "checksum": self.checksum,
+            "cell_type": self.cell_type,
+        }
+        return marks | ({"points": self.points} if self.points is not None else {})
+
+    @property
+    def is_checked(self):
+        """Is it scored by what it does? (The others are by somebody who reads them.)"""
+        return self.grade and not self.solution and self.cell_type == "code"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An assignment's notebook.
+
+    Args:
+        cells: those that nbgrader knows, in their order.
+        demonstrations: texts of the instructor's cells that show something, and need not run.
+        kernelspec: as the instructor's notebook has it.
+    """
+
+    assignment: str
+    notebook: str
+    cells: tuple[Cell, ...]
+    demonstrations: frozenset[str] = frozenset()
+    kernelspec: str = "{}"
+
+    def cell(self, grade_id):
+        return next((cell for cell in self.cells if cell.grade_id == grade_id), None)
+
+    @property
+    def lesson(self):
+        """The lesson whose exercises are checked here; "" if it is no lesson of this course."""
+        asked = (asked_of(cell.source) for cell in self.cells if cell.is_checked)
+        modules = [exercise_asked(a).module for a in asked if a and exercise_asked(a)]
+        return modules[0] if modules else ""
+
+    def answered_in(self, grade_id):
+        """The solution cell before a grade cell: where what is said about it is put."""
+        last = None
+        for cell in self.cells:
+            if cell.solution:
+                last = cell
+            if cell.grade_id == grade_id:
+                return last
+        return None
+
+
+def plan_of(notebook, source=None):
+    """The Plan of a gradebook's notebook.
+
+    Args:
+        notebook: nbgrader.api.Notebook
+        source: path of the instructor's own, for the order of cells and the demonstrations.
+    """
+    grades = {cell.name: cell for cell in notebook.grade_cells}
+    tasks = {cell.name: cell for cell in notebook.task_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    cells = []
+    for cell in notebook.source_cells:
+        worth = grades.get(cell.name) or tasks.get(cell.name)
+        cells.append(
+            Cell(
+                cell.name,
+                cell.cell_type,
+                cell.source or "",
+                cell.checksum,
+                bool(cell.locked),
+                cell.name in grades,
+                cell.name in solutions,
+                cell.name in tasks,
+                worth.max_score if worth is not None else None,
+            )
+        )
+    order, demonstrations = instructors_order(source)
+    place = {name: number for number, name in enumerate(order)}
+    cells.sort(key=lambda cell: place.get(cell.grade_id, len(place)))
+    return Plan(
+        notebook.assignment.name,
+        notebook.name,
+        tuple(cells),
+        demonstrations,
+        notebook.kernelspec or "{}",
+    )
+
+
+def instructors_order(source):
+    """The grade ids in the instructor's notebook, and the texts of its demonstrations."""
+    try:
+        cells = nbformat.read(source, as_version=4).cells if source else []
+    except Exception:  # it may be gone by now: the gradebook's order will do
+        return [], frozenset()
+    ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
+    shown = [c.source.strip() for c in cells if DEMONSTRATION in c.metadata.get("tags", [])]
+    return [name for name in ids if name], frozenset(shown)
+
+
+def put_back(notebook, plan):
+    """The submission with exactly the plan's cells in it, among the learner's own."""
+    last = {}
+    for number, cell in enumerate(notebook.cells):
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        known = plan.cell(grade_id)
+        if known is not None and not (grade_id in last and is_empty(cell, known)):
+            last[grade_id] = number
+    for number, cell in enumerate(notebook.cells):
+        marks = cell.metadata.pop("nbgrader", {})
+        known = plan.cell(marks.get("grade_id"))
+        if known is not None and last.get(known.grade_id) == number:
+            notebook.cells[number] = restored(known, cell)
+    for number, known in enumerate(plan.cells):
+        if known.grade_id not in last and (known.grade or known.task):
+            before = plan.cells[number - 1].grade_id if number else None
+            notebook.cells.insert(place_after(notebook, before), restored(known))
+    kernelspec = json.loads(plan.kernelspec)
+    notebook.metadata = NotebookNode({"language_info": {"name": "python"}})
+    if kernelspec:
+        notebook.metadata["kernelspec"] = kernelspec
+    originals = {cell.source for cell in plan.cells}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # a submission's own may be there twice
+        if cell.cell_type == "markdown" and cell.source not in originals:
+            cell.source = harmless(cell.source)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def is_empty(cell, known):
+    """Has nothing been done to this copy of a cell?"""
+    return not cell.source.strip() or cell.source == known.source
+
+
+def restored(known, cell=None):
+    """A cell as the plan has it; what is not locked keeps the learner's text."""
+    kept = known.source if cell is None or known.locked else cell.source
+    new = NEW_CELL[known.cell_type](kept)
+    new.metadata["nbgrader"] = known.marks
+    if cell is not None and "attachments" in cell and known.cell_type == "markdown":
+        new.attachments = cell.attachments
+    return new
+
+
+def place_after(notebook, grade_id):
+    """The index behind a cell; the end if it is not there; the beginning if there is none."""
+    if grade_id is None:
+        return 0
+    for number, cell in enumerate(notebook.cells):
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id:
+            return number + 1
+    return len(notebook.cells)
+
+
+# --- What a check cell asks -----------------------------------------------------------------------
+
+
+def asked_of(source):
+    """The call in a cell that consists of one `check(…)` or `check_quiz(…)`; None otherwise."""
+    try:
+        [statement] = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    call = getattr(statement, "value", None)
+    name = getattr(getattr(call, "func", None), "id", None)
+    return call if name in ("check", "check_quiz") else None
+
+
+def exercise_asked(call):
+    """The exercise that a call of `check` asks for; None if it is none."""
+    if call.func.id != "check" or len(call.args) != 1 or not isinstance(call.args[0], ast.Name):
+        return None
+    named = [k.value.value for k in call.keywords if k.arg == "exercise"]
+    try:
+        return find(named[0] if named else call.args[0].id)
+    except (KeyError, AttributeError):
+        return None
+
+
+def quiz_asked(call):
+    """(lesson, name of the answers, seed) that a call of `check_quiz` asks for; None if none."""
+    if call.func.id != "check_quiz" or len(call.args) != 2:
+        return None
+    stem, answers = call.args
+    if not isinstance(stem, ast.Constant) or not isinstance(answers, ast.Name):
+        return None
+    seeds = [k.value.value for k in call.keywords if k.arg == "seed"]
+    return str(stem.value), answers.id, seeds[0] if seeds else 1

@@ -1,0 +1,157 @@
+"""nbgrader's step that executes and scores, replaced by ours: named in nbgrader_config.py.
+
+`nbgrader autograde` and the formgrader's button then run learners' cells in the sandbox, and have
+the judge outside look at what they made. Everything else stays nbgrader's.
+"""
+
+import atexit
+import os
+import re
+from pathlib import Path
+
+from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import Execute, GetGrades, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.utils import is_grade
+from traitlets import Bool, Float, Integer
+
+from . import gradebook, seeds, submission
+from .judge import Judge
+from .keeper import Keeper
+from .plan import plan_of, put_back
+from .run import grade
+from .sandbox.walls import Limits
+
+RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's steps
+HIDDEN = re.compile(
+    r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE
+)
+KEEPERS, JUDGES = {}, {}
+
+
+def keeper(least, namespaces=True):
+    """The warm process of this one; it ends with it."""
+    key = (os.getpid(), least, namespaces)
+    if key not in KEEPERS:
+        KEEPERS[key] = Keeper(least, namespaces)
+        atexit.register(KEEPERS[key].close)
+    return KEEPERS[key]
+
+
+def judge_of(root, assignment):
+    """The judge of an assignment: the same questions for all of its submissions."""
+    seed = seeds.seed_of(root, assignment)
+    if seed not in JUDGES:
+        JUDGES[seed] = Judge(seed)
+    return JUDGES[seed]
+
+
+def read_plan(resources, root="."):
+    """The Plan of the notebook that nbgrader is at."""
+    about = resources["nbgrader"]
+    source = Path(root) / "source" / about["assignment"] / f"{about['notebook']}.ipynb"
+    with Gradebook(about["db_url"]) as book:
+        return plan_of(book.find_notebook(about["notebook"], about["assignment"]), source)
+
+
+class TolerantExporter(NotebookExporter):
+    """Reads submissions, also those that are no notebooks."""
+
+    def from_filename(self, filename, resources=None, **options):
+        if not getattr(self.parent, "_sanitizing", True):  # what it reads now, we have written
+            return super().from_filename(filename, resources=resources, **options)
+        read = submission.read(filename)
+        resources[RESULTS] = {"troubles": read.troubles}
+        if read.troubles:
+            student = resources.get("nbgrader", {}).get("student", "")
+            self.log.warning("%s: %s", student, " ".join(read.troubles))
+        return self.from_notebook_node(read.notebook, resources=resources, **options)
+
+
+class Normalise(NbGraderPreprocessor):
+    """Make the submission the notebook that the gradebook knows, with the learner's answers.
+
+    In place of DeduplicateIds; OverwriteCells then finds nothing to do.
+    """
+
+    def preprocess(self, nb, resources):
+        troubles = resources.get(RESULTS, {}).get("troubles", [])
+        return submission.with_notice(put_back(nb, read_plan(resources)), troubles), resources
+
+
+class SandboxedExecute(Execute):
+    """Run learners' cells in the sandbox; the judge looks at what is checked."""
+
+    minimum_level = Integer(
+        1,
+        help="How well learners' code must be shut in: 0 not at all (trust it), 1 Landlock and "
+        "seccomp, 2 and namespaces, 3 and a cgroup. Where that cannot be had, nothing is graded.",
+    ).tag(config=True)
+    namespaces = Bool(True, help="Use namespaces where they can be had.").tag(config=True)
+    check_seconds = Float(10.0, help="What one check may take.").tag(config=True)
+    total_seconds = Float(300.0, help="What one notebook may take.").tag(config=True)
+    memory = Integer(2 * 2**30, help="Bytes that learners' code may take.").tag(config=True)
+    disk = Integer(64 * 2**20, help="Bytes that learners' code may write.").tag(config=True)
+
+    def preprocess(self, nb, resources, km=None):
+        about = resources["nbgrader"]
+        limits = Limits(
+            cell=self.timeout or 30.0,
+            check=self.check_seconds,
+            total=self.total_seconds,
+            memory=self.memory,
+            disk=self.disk,
+        )
+        plan = read_plan(resources)
+        graded = grade(
+            nb,
+            plan,
+            keeper(self.minimum_level, self.namespaces),
+            judge_of(".", about["assignment"]),
+            limits,
+            submission.files_beside(resources["metadata"]["path"]),
+        )
+        for event in graded.events:
+            self.log.warning("%s: %s", about["student"], event)
+        self.log.info("%s ran with %s", about["student"], graded.protection)
+        resources[RESULTS] = {"plan": plan, "results": graded.results}
+        return graded.notebook, resources
+
+
+class SaveGrades(SaveAutoGrades):
+    """Write scores and comments into the gradebook, at once."""
+
+    def preprocess(self, nb, resources):
+        about = resources["nbgrader"]
+        waiting = resources.get(RESULTS, {})
+        if "results" not in waiting:  # --no-execute: nbgrader's own way of reading outputs
+            return super().preprocess(nb, resources)
+        with Gradebook(about["db_url"]) as book:
+            row = book.find_submission_notebook(
+                about["notebook"], about["assignment"], about["student"]
+            )
+            gradebook.write(row, nb, waiting["plan"], waiting["results"])
+            book.db.commit()
+        return nb, resources
+
+
+class GetGradesWithoutHiddenTests(GetGrades):
+    """nbgrader's feedback, without the text of hidden tests."""
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        if is_grade(cell) and HIDDEN.search(cell.source):
+            cell.source = HIDDEN.sub("# (hidden tests)", cell.source)
+            for output in cell.get("outputs", ()):
+                if output.output_type == "error":
+                    output.traceback = [f"{output.ename}: {output.evalue}"]
+        return cell, resources
+
+
+__all__ = [
+    "GetGradesWithoutHiddenTests",
+    "Normalise",
+    "SandboxedExecute",
+    "SaveGrades",
+    "TolerantExporter",
+]

@@ -1,0 +1,251 @@
+"""Grade one notebook: run its cells in a box, and have the judge look at what they made."""
+
+import time
+from dataclasses import dataclass, field
+
+from nbformat.notebooknode import NotebookNode
+from nbgrader.utils import determine_grade
+
+from ..files import names_defined
+from .judge import Result
+from .keeper import EndedError, described, level_of
+from .names import names_read
+from .outputs import outputs
+from .plan import asked_of, exercise_asked, quiz_asked
+from .sandbox.walls import Limits
+
+ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
+NOT_RUN = "(Not run for grading: this cell shows something, and nothing depends on it.)"
+LEFT_OUT = "(Not run for grading: it uses {names}, from a cell that only shows something.)"
+
+
+@dataclass
+class Graded:
+    """A notebook with its outputs, and what was earned."""
+
+    notebook: object
+    results: dict[str, Result] = field(default_factory=dict)
+    layers: list[str] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)  # limits hit, processes ended
+    troubles: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    cpu: float = 0.0
+    memory: int = 0
+
+    @property
+    def level(self):
+        return level_of(self.layers)
+
+    @property
+    def protection(self):
+        return described(self.layers)
+
+
+def grade(notebook, plan, keeper, judge, limits=None, files=()):
+    """The Graded version of a notebook that holds exactly the plan's cells.
+
+    Args:
+        files: (name, content) that lie beside the notebook.
+    """
+    graded = Graded(notebook)
+    started = time.perf_counter()
+    Run(graded, plan, keeper, judge, limits or Limits(), files).go()
+    graded.seconds = time.perf_counter() - started
+    return graded
+
+
+class Run:
+    """One notebook on its way through a box, or through several if it ends them."""
+
+    def __init__(self, graded, plan, keeper, judge, limits, files):
+        self.graded, self.plan, self.judge, self.limits = graded, plan, judge, limits
+        self.keeper, self.files = keeper, files
+        self.cells = [cell for cell in graded.notebook.cells if cell.cell_type == "code"]
+        self.steps = [step_of(cell, plan) for cell in self.cells]
+        self.leave_out_demonstrations()
+        self.begun = 0  # so many of the cells have been begun
+        self.deadly = set()  # cells that ended the process
+        self.later = {}  # checks to be done again when all cells have run
+        self.number = 0
+
+    def leave_out_demonstrations(self):
+        """What only shows something is not run, nor what the learner built on it."""
+        shown = set()
+        for cell, step in zip(self.cells, self.steps):
+            if is_demonstration(cell, self.plan):
+                step.kind, step.note = "left out", NOT_RUN
+                shown |= set(names_defined(cell.source))
+        bound = [
+            set(names_defined(c.source)) for c, s in zip(self.cells, self.steps) if s.kind == "run"
+        ]
+        shown -= set().union(*bound)
+        for cell, step in zip(self.cells, self.steps):
+            if step.kind == "run" and "nbgrader" not in cell.metadata:
+                missing = sorted(names_read(cell.source) & shown)
+                if missing:
+                    step.kind = "left out"
+                    step.note = LEFT_OUT.format(names=", ".join(missing[:3]))
+
+    def go(self):
+        """Through all cells; again from the beginning, without the culprit, if the box ends."""
+        for cell, step in zip(self.cells, self.steps):
+            cell.outputs, cell.execution_count = [], None
+            if step.kind == "left out":
+                cell.outputs = [stream(step.note)]
+        for _ in range(ATTEMPTS):
+            with self.keeper.open(self.limits, given=self.plan.lesson) as box:
+                self.graded.layers = box.layers
+                try:
+                    self.through(box)
+                    finished = True
+                except EndedError as end:
+                    self.blame(str(end), getattr(end, "result", None))
+                    finished = False
+            self.graded.cpu += box.used.get("cpu", 0.0)
+            self.graded.memory = max(self.graded.memory, box.used.get("memory", 0))
+            if finished:
+                break
+        for cell, step in zip(self.cells, self.steps):
+            if step.known is not None and step.known.grade_id not in self.graded.results:
+                self.give_up_on(cell, step)
+
+    def through(self, box):
+        """Run and check everything that has not been done; run again what the rest needs."""
+        if self.files:
+            box.request("files", 20, files=list(self.files))
+        ran = []
+        for number, (cell, step) in enumerate(zip(self.cells, self.steps)):
+            if step.kind == "left out" or number in self.deadly:
+                continue
+            first = number >= self.begun
+            self.begun, self.number = max(self.begun, number + 1), number
+            if step.kind == "run":
+                self.run_cell(box, cell, step, first)
+                ran.append(cell.source)
+            elif first:
+                self.check_cell(box, cell, step, ran)
+        self.number = None
+        for number, before in list(self.later.items()):
+            self.check_again(box, number, before, ran)
+
+    def run_cell(self, box, cell, step, first):
+        seconds = self.limits.cell
+        said = box.request("cell", seconds, source=cell.source, seconds=seconds)
+        if not first or not isinstance(said, dict):
+            return
+        cell.outputs = outputs(said.get("outputs"))
+        count = said.get("number")
+        cell.execution_count = count if type(count) is int and 0 <= count < 10**6 else None
+        if step.known is not None:
+            self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
+        for each in cell.outputs:
+            if each.output_type == "error" and each.ename == "TimeoutError":
+                self.graded.events.append(f"a cell was stopped after {seconds:g} seconds")
+
+    def check_cell(self, box, cell, step, ran):
+        if step.kind == "quiz":
+            stem, name, seed = step.asked
+            answers = box.request("value", 5, name=name)
+            result = self.judge.quiz(step.known, stem, answers, seed)
+        else:
+            result = self.judge.check(
+                step.known, step.asked, box, step.name, ran, self.limits.check
+            )
+            if not result.passed:  # the right version may come in a later cell
+                self.later[self.number] = box.request("has", 5, name=step.name)
+        self.record(cell, step, result)
+
+    def check_again(self, box, number, before, ran):
+        """Was something wrong where it was checked, and is it there anew at the end?"""
+        cell, step = self.cells[number], self.steps[number]
+        del self.later[number]
+        now = box.request("has", 5, name=step.name)
+        if now is None or now == before:
+            return
+        result = self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
+        if result.points > self.graded.results[step.known.grade_id].points:
+            self.record(cell, step, result)
+
+    def record(self, cell, step, result):
+        self.graded.results[step.known.grade_id] = result
+        cell.outputs = [
+            NotebookNode(
+                output_type="display_data",
+                data={"text/html": result.html, "text/plain": result.text},
+                metadata={},
+            )
+        ]
+
+    def blame(self, reason, result):
+        """A cell, or what was checked, has ended the process."""
+        self.graded.events.append(f"the code {reason}")
+        if self.number is None:  # after the last cell: there is nothing left to be lost
+            return
+        cell, step = self.cells[self.number], self.steps[self.number]
+        if result is not None:
+            self.record(cell, step, result)
+        elif step.kind == "run":
+            self.deadly.add(self.number)
+            cell.outputs = [failure(reason)]
+            if step.known is not None:
+                self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
+
+    def give_up_on(self, cell, step):
+        result = Result(
+            step.known.grade_id,
+            0.0,
+            step.known.points,
+            "asserts" if step.kind == "run" else step.kind,
+            "The notebook ended its process before this could be looked at.",
+        )
+        self.graded.results[step.known.grade_id] = result
+        cell.outputs = [stream(result.text)]
+
+
+@dataclass
+class Step:
+    """What is to be done with a code cell: run it, check an exercise or a quiz, leave it out."""
+
+    kind: str
+    known: object = None  # the plan's Cell, if it is scored
+    asked: object = None
+    name: str = ""
+    note: str = ""
+
+
+def step_of(cell, plan):
+    known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
+    if known is None or not known.is_checked:
+        return Step("run")
+    call = asked_of(known.source)
+    if call is not None and exercise_asked(call):
+        return Step("check", known, exercise_asked(call), call.args[0].id)
+    if call is not None and quiz_asked(call):
+        return Step("quiz", known, quiz_asked(call))
+    return Step("run", known)
+
+
+def is_demonstration(cell, plan):
+    return "nbgrader" not in cell.metadata and cell.source.strip() in plan.demonstrations
+
+
+def by_asserts(cell, known):
+    """The Result of a cell that scores itself, as nbgrader reads its outputs."""
+    try:
+        points, _ = determine_grade(cell)
+    except (ValueError, KeyError):  # it claims more than there is
+        points = known.points
+    points = 0.0 if points is None or points != points else min(max(points, 0.0), known.points)
+    return Result(known.grade_id, points, known.points, "asserts")
+
+
+# --- Outputs --------------------------------------------------------------------------------------
+
+
+def stream(text, name="stdout"):
+    return NotebookNode(output_type="stream", name=name, text=text + "\n")
+
+
+def failure(reason):
+    text = f"This cell {reason}"
+    return NotebookNode(output_type="error", ename="Stopped", evalue=text, traceback=[text])

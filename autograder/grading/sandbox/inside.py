@@ -1,0 +1,117 @@
+"""The child: takes requests from the judge, one after the other, until there are no more.
+
+From the first cell on everything here belongs to the learner's code, which may change any of it.
+So nothing here decides anything: cells are run and shown, trials are answered.
+"""
+
+import contextlib
+import linecache
+import os
+import sys
+
+import torch
+
+from ...limits import OutOfTime, time_limit
+from ...trial import describe, run
+from ...undisturbed import undisturbed
+from .. import wire
+from .shell import run_cell
+
+MOST_MESSAGE = 2000
+
+
+class Inside:
+    """What the judge can ask for.
+
+    Args:
+        shell: that runs the cells.
+        line: to the judge.
+        work: the folder to live in.
+    """
+
+    def __init__(self, shell, line, work):
+        self.shell, self.line = shell, line
+        self.spill = os.open(f"{work}/.written", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        os.unlink(f"{work}/.written")
+        os.dup2(self.spill, 1)
+        os.dup2(self.spill, 2)
+
+    def serve(self):
+        """Answer until the judge hangs up. The reply carries the request's number."""
+        while True:
+            number, what, arguments = self.line.receive()
+            reply = getattr(self, f"do_{what}")(**arguments)
+            self.line.send((number, reply))
+
+    def do_files(self, files):
+        """Put files into the working folder."""
+        for name, content in files:
+            if os.path.dirname(name):
+                os.makedirs(os.path.dirname(name), exist_ok=True)
+            with open(name, "wb") as file:
+                file.write(content.numpy().tobytes())
+        return True
+
+    def do_cell(self, source, seconds):
+        return run_cell(self.shell, source, seconds, self.spill)
+
+    def do_has(self, name):
+        """Is the name bound, and to which object? (Only to see whether it has changed.)"""
+        names = self.shell.user_ns
+        return id(names[name]) if name in names else None
+
+    def do_value(self, name):
+        """A plain value of the learner's; None if it is something else."""
+        value = self.shell.user_ns.get(name)
+        with contextlib.suppress(Exception):
+            wire.pack(value)
+            return value
+        return None
+
+    def do_ask(self, name, watch, seed, seconds):
+        """The Answer of what bears this name to a trial, which follows; and what it printed."""
+        trial = self.line.receive()
+        subject = self.shell.user_ns[name]
+        with undisturbed(seed) as printed:
+            try:
+                with time_limit(seconds):
+                    answer = run(subject, trial, watch=watch)
+            except (OutOfTime, KeyboardInterrupt) as late:
+                return "late", shortened(describe(late)), ""
+        if answer.problem is not None:
+            answer.problem = shortened(answer.problem)
+        return "answer", sendable(answer), printed.beginning()
+
+
+def shortened(problem):
+    """A Problem with the frames that lie in cells, and with a message of bearable length."""
+    frames = [(cell_of(name), number, function) for name, number, function in problem.frames]
+    frames = tuple(frame for frame in frames if frame[0])[-20:]
+    return type(problem)(problem.kind[:100], problem.message[:MOST_MESSAGE], frames)
+
+
+def cell_of(filename):
+    """The source of the cell that Python calls by this name; "" if it is no cell."""
+    if not filename.startswith("<ipython-input"):
+        return ""
+    return "".join(linecache.getlines(filename))[:20_000]
+
+
+def sendable(answer):
+    """The Answer without arrays of kinds that cannot be sent."""
+    for name, array in list(answer.arrays.items()):
+        try:
+            wire.bytes_of(array[..., :0] if array.dim() else array)
+            wire.DTYPES[str(array.dtype).removeprefix("torch.")]
+        except Exception:
+            del answer.arrays[name]
+            answer.facts[f"{name} is an ordinary tensor"] = False
+    return answer
+
+
+def live(line, shell, work):
+    """Be a child until the judge hangs up."""
+    torch.set_num_threads(1)
+    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
+    with contextlib.suppress(wire.ClosedError):
+        Inside(shell, line, work).serve()
