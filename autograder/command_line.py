@@ -45,6 +45,21 @@ def main(arguments=None):
     course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
     course.set_defaults(run=make_course)
 
+    about = "grade what a class has handed in"
+    grade = commands.add_parser("grade", help=about, description=f"{about.capitalize()}.")
+    grade.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    grade.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    grade.add_argument("--student", default="*", metavar="ID", help="only this one")
+    grade.add_argument("--regrade", action="store_true", help="also what is graded already")
+    grade.add_argument("--resume", action="store_true", help="go on; it does so in any case")
+    grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
+    grade.add_argument("--json", action="store_true", help="one JSON object a submission")
+    grade.add_argument(
+        "--trust", action="store_true", help="even where learners' code cannot be shut in"
+    )
+    grade.set_defaults(run=grade_class)
+
     about = "say what this machine has, what is missing, and what to do about each"
     commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
         run=lambda options: doctor.main()
@@ -169,6 +184,12 @@ def make_course(options):
     from course.release import main as release
 
     return release(options)
+
+
+def grade_class(options):
+    from .grading.driver import main as grade
+
+    return grade(options)
 
 
 def run_audit(options):

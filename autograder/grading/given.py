@@ -8,7 +8,7 @@ earlier lessons' parts; `course.quiz` asks nothing.
 import ast
 from pathlib import Path
 
-import course.figures
+import course
 import solutions
 
 from ..checks import LESSONS, exercises_of
@@ -22,7 +22,7 @@ def check_quiz(stem, answers, seed=1):
 MINE = '''"""Parts that earlier lessons asked for, as the course's own version."""
 
 '''
-FIGURES = Path(course.figures.__file__)
+FIGURES = Path(course.__file__).parent / "figures.py"
 
 
 def write_given(folder):

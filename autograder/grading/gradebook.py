@@ -11,36 +11,42 @@ from nbgrader.utils import compute_checksum, determine_grade
 NO_RESPONSE = "No response."  # nbgrader's own words
 
 
-def write(row, notebook, plan, results):
-    """Fill in the scores and comments of one submitted notebook; the caller commits.
+def entries(notebook, plan, results):
+    """What belongs into the gradebook, as plain data: {"scores": {…}, "comments": {…}}.
 
     Args:
-        row: nbgrader.api.SubmittedNotebook
         notebook: with its outputs.
         results: {grade id: Result}
     """
     cells = {c.metadata["nbgrader"]["grade_id"]: c for c in notebook.cells if is_known(c)}
-    for grade in row.grades:
-        name = grade.cell.name
+    scores, comments = {}, {}
+    said = comments_of(plan, results)
+    for known in plan.cells:
+        cell, name = cells.get(known.grade_id), known.grade_id
         if name in results:
-            score = results[name].points
-        elif name in cells:  # for somebody to read; nothing, if nothing was written
-            score, _ = determine_grade(cells[name])
-        else:
-            score = 0.0
-        grade.auto_score = bounded(score, grade.cell.max_score)
-        by_hand = grade.manual_score is not None or grade.auto_score is None
-        grade.needs_manual_grade = by_hand
-    comments = comments_of(plan, results)
+            scores[name] = bounded(results[name].points, known.points)
+        elif known.grade or known.task:  # for somebody to read; nothing, if nothing was written
+            score = determine_grade(cell)[0] if known.grade and cell is not None else None
+            scores[name] = bounded(score, known.points)
+        if known.solution or known.task:
+            untouched = cell is None or compute_checksum(cell) == known.checksum
+            silent = untouched and not known.task
+            comments[name] = NO_RESPONSE if silent else said.get(name)
+    return {"scores": scores, "comments": comments}
+
+
+def enter(row, found):
+    """Write entries into a submitted notebook's row; the caller commits.
+
+    Args:
+        row: nbgrader.api.SubmittedNotebook
+    """
+    for grade in row.grades:
+        score = found["scores"].get(grade.cell.name, 0.0)
+        grade.auto_score = score
+        grade.needs_manual_grade = grade.manual_score is not None or score is None
     for comment in row.comments:
-        name = comment.cell.name
-        cell = cells.get(name)
-        known = plan.cell(name)
-        untouched = cell is None or compute_checksum(cell) == known.checksum
-        if untouched and known is not None and not known.task:
-            comment.auto_comment = NO_RESPONSE
-        else:
-            comment.auto_comment = comments.get(name) or None
+        comment.auto_comment = found["comments"].get(comment.cell.name)
 
 
 def is_known(cell):
@@ -62,16 +68,3 @@ def comments_of(plan, results):
         if place is not None and result.comment:
             said.setdefault(place.grade_id, []).append(result.comment)
     return {name: "\n\n".join(texts) for name, texts in said.items()}
-
-
-def hidden_conflicts(row, before):
-    """Cells whose new score a person's own score hides, as (name, old, new, the person's)."""
-    return [
-        (grade.cell.name, before.get(grade.cell.name), grade.auto_score, grade.manual_score)
-        for grade in row.grades
-        if grade.manual_score is not None and before.get(grade.cell.name) != grade.auto_score
-    ]
-
-
-def scores(row):
-    return {grade.cell.name: grade.auto_score for grade in row.grades}

@@ -15,7 +15,7 @@ from nbgrader.preprocessors import Execute, GetGrades, NbGraderPreprocessor, Sav
 from nbgrader.utils import is_grade
 from traitlets import Bool, Float, Integer
 
-from . import gradebook, seeds, submission
+from . import gradebook, records, seeds, submission
 from .judge import Judge
 from .keeper import Keeper
 from .plan import plan_of, put_back
@@ -95,27 +95,43 @@ class SandboxedExecute(Execute):
 
     def preprocess(self, nb, resources, km=None):
         about = resources["nbgrader"]
-        limits = Limits(
-            cell=self.timeout or 30.0,
-            check=self.check_seconds,
-            total=self.total_seconds,
-            memory=self.memory,
-            disk=self.disk,
-        )
         plan = read_plan(resources)
         graded = grade(
             nb,
             plan,
             keeper(self.minimum_level, self.namespaces),
             judge_of(".", about["assignment"]),
-            limits,
-            submission.files_beside(resources["metadata"]["path"]),
+            self.limits(),
+            submission.files_beside(resources["metadata"]["path"], self.handed_in(about)),
         )
         for event in graded.events:
             self.log.warning("%s: %s", about["student"], event)
         self.log.info("%s ran with %s", about["student"], graded.protection)
-        resources[RESULTS] = {"plan": plan, "results": graded.results}
+        graded.troubles = resources.get(RESULTS, {}).get("troubles", [])
+        resources[RESULTS] = {
+            "plan": plan,
+            "results": graded.results,
+            "about": records.about(graded),
+        }
         return graded.notebook, resources
+
+    def handed_in(self, about):
+        """The folder with the submission as it was handed in."""
+        directory = getattr(getattr(self.parent, "parent", None), "coursedir", None)
+        if directory is None:
+            return None
+        step = directory.submitted_directory
+        return directory.format_path(step, about["student"], about["assignment"])
+
+    def limits(self):
+        """What a submission may take, by the course's configuration."""
+        return Limits(
+            cell=self.timeout or 30.0,
+            check=self.check_seconds,
+            total=self.total_seconds,
+            memory=self.memory,
+            disk=self.disk,
+        )
 
 
 class SaveGrades(SaveAutoGrades):
@@ -130,8 +146,12 @@ class SaveGrades(SaveAutoGrades):
             row = book.find_submission_notebook(
                 about["notebook"], about["assignment"], about["student"]
             )
-            gradebook.write(row, nb, waiting["plan"], waiting["results"])
+            gradebook.enter(row, gradebook.entries(nb, waiting["plan"], waiting["results"]))
             book.db.commit()
+        seed = seeds.seed_of(".", about["assignment"])
+        notebooks = {about["notebook"]: waiting["about"]}
+        record = records.record_of(about["student"], about["assignment"], "", seed, notebooks)
+        records.append(".", about["assignment"], record)
         return nb, resources
 
 

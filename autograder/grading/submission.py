@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
@@ -204,20 +205,39 @@ MOST_FILES = 200
 MOST_BYTES = 32 * 2**20
 
 
-def files_beside(folder):
-    """(name, content) of the ordinary files in a folder that are no notebooks, up to a limit."""
-    found, total = [], 0
+def is_ordinary(path, folder):
+    """A file that lies in this folder itself, and is not shown there by a link."""
+    path, folder = Path(path), Path(folder)
+    steps = [path, *path.parents][: len(path.relative_to(folder).parts)]
+    return path.is_file() and not any(step.is_symlink() for step in steps)
+
+
+def files_beside(folder, handed_in=None):
+    """(name, content) of the ordinary files in a folder that are no notebooks, up to a limit.
+
+    Args:
+        handed_in: the folder that they were copied from; what was a link there is left out.
+    """
     root = Path(folder)
+    files = {}
     for path in sorted(root.rglob("*")):
-        if path.is_symlink() or not path.is_file() or path.suffix == ".ipynb":
-            continue
+        name = path.relative_to(root)
+        linked = handed_in and (Path(handed_in) / name).exists()
+        linked = linked and not is_ordinary(Path(handed_in) / name, handed_in)
+        if path.suffix != ".ipynb" and is_ordinary(path, root) and not linked:
+            files[str(name)] = path
+    return contents(files)
+
+
+def contents(files):
+    """(name, content) of files, as long as they are not too many or too large."""
+    found, total = [], 0
+    for name, path in sorted(files.items())[:MOST_FILES]:
         size = path.stat().st_size
-        if path.resolve().is_relative_to(root.resolve()) and total + size <= MOST_BYTES:
+        if total + size <= MOST_BYTES:
             total += size
-            content = torch.from_numpy(np.frombuffer(path.read_bytes(), dtype=np.uint8).copy())
-            found.append((str(path.relative_to(root)), content))
-        if len(found) == MOST_FILES:
-            break
+            data = np.frombuffer(path.read_bytes(), dtype=np.uint8).copy()
+            found.append((name, torch.from_numpy(data)))
     return found
 
 
@@ -228,3 +248,8 @@ def with_notice(notebook, troubles):
         notice.id = "notice"
         notebook.cells.insert(0, notice)
     return notebook
+
+
+def as_text(notebook):
+    """A notebook as its file's text."""
+    return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"

@@ -1,0 +1,244 @@
+"""A course's folder and gradebook, as nbgrader's own configuration describes them."""
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    Gradebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
+from nbgrader.apps import NbGrader
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.utils import find_all_files, parse_utc
+from sqlalchemy.orm import Session
+
+from . import gradebook, submission
+from .plan import plan_of
+from .plugins import SandboxedExecute
+
+
+class CourseError(Exception):
+    """Something that somebody has to put right first; says what."""
+
+
+@dataclass
+class Handed:
+    """What a student handed in.
+
+    Args:
+        folder: where it lies.
+        notebooks: {name of the notebook: its file}, as far as they are there.
+        others: notebooks that the assignment does not have.
+        timestamp: when it was handed in, if that is known.
+        trouble: what is wrong with the timestamp, if something is.
+    """
+
+    student: str
+    folder: Path
+    notebooks: dict[str, Path]
+    others: tuple[str, ...] = ()
+    timestamp: datetime | None = None
+    trouble: str = ""
+
+
+class Classroom:
+    """One assignment of a course, with its gradebook open.
+
+    Args:
+        root: the course's folder, with nbgrader_config.py.
+        assignment: its name.
+    """
+
+    def __init__(self, root, assignment):
+        root = Path(root).resolve()
+        if not root.is_dir():
+            raise CourseError(f"There is no folder called {root}.")
+        if not (root / "nbgrader_config.py").is_file() and not (root / "source").is_dir():
+            raise CourseError(f"{root} is no nbgrader course: it has no nbgrader_config.py.")
+        self.root, self.assignment = root, assignment
+        self.app = application(root)
+        self.directory = self.app.coursedir
+        self.converter = Autograde(coursedir=self.directory, parent=self.app)
+        self.settings = SandboxedExecute(parent=self.converter)
+        self.penalties = AssignLatePenalties(parent=self.converter)
+        self.penalties.init_plugin()
+        self.open()
+
+    def open(self):
+        try:
+            self.book = Gradebook(self.directory.db_url, self.directory.course_id)
+        except Exception as error:
+            raise CourseError(
+                f"The gradebook {self.directory.db_url} cannot be opened ({error}). If nbgrader is "
+                f"newer than it, make a copy of it and run `nbgrader db upgrade`."
+            ) from None
+        # What was read stays valid after a commit: nobody else writes while a run goes on.
+        self.session = Session(self.book.engine, expire_on_commit=False)
+        self.row = self.session.query(Assignment).filter_by(name=self.assignment).one_or_none()
+        if self.row is None:
+            known = [name for (name,) in self.session.query(Assignment.name)]
+            there = f" It has: {', '.join(sorted(known))}." if known else ""
+            raise CourseError(
+                f"The gradebook knows no assignment called {self.assignment!r}.{there} "
+                f"`nbgrader generate_assignment {self.assignment}` makes one of source/."
+            )
+        self.notebooks = {notebook.name: notebook for notebook in self.row.notebooks}
+        self.cells = [cell for notebook in self.row.notebooks for cell in notebook._base_cells]
+
+    def close(self):
+        self.session.close()
+        self.book.close()
+
+    # --- Where things lie -------------------------------------------------------------------------
+
+    def path(self, step, student):
+        return Path(self.directory.format_path(step, student, self.assignment))
+
+    def plans(self):
+        """{name of a notebook: its Plan}"""
+        source = self.path(self.directory.source_directory, ".")
+        rows = self.notebooks.items()
+        return {name: plan_of(row, source / f"{name}.ipynb") for name, row in rows}
+
+    def handed_in(self, student="*"):
+        """What was handed in, by student; those that are to be left out are."""
+        directory = self.directory
+        excluded = set(filter(None, directory.student_id_exclude.split(",")))
+        pattern = Path(directory.format_path(directory.submitted_directory, "*", self.assignment))
+        parts = pattern.relative_to(self.root).parts if pattern.is_relative_to(self.root) else ()
+        if "*" not in parts:
+            raise CourseError(f"submitted/ is looked for as {pattern}, which has no student in it.")
+        place = parts.index("*")
+        found = []
+        for folder in sorted(self.root.glob(str(Path(*parts)))):
+            name = folder.relative_to(self.root).parts[place]
+            if name in excluded or (student != "*" and name != student) or not folder.is_dir():
+                continue
+            found.append(self.look_at(name, folder))
+        return found
+
+    def look_at(self, student, folder):
+        there = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+        known = {name: path for name, path in there.items() if name in self.notebooks}
+        others = [name for name in there if name not in self.notebooks]
+        missing = [name for name in self.notebooks if name not in known]
+        if len(missing) == 1 and len(others) == 1:  # it was given another name
+            known[missing[0]] = there[others[0]]
+        handed = Handed(student, folder, known, tuple(others))
+        try:
+            handed.timestamp = self.directory.get_existing_timestamp(str(folder))
+        except Exception:
+            handed.trouble = "timestamp.txt holds no time; it counts as handed in on time"
+        return handed
+
+    # --- The one who writes -----------------------------------------------------------------------
+
+    def save(self, handed, found, missing):
+        """Enter a submission's scores and comments, with one commit. Gives what a person's own
+        score hides: [(cell, old, new, the person's)].
+
+        Args:
+            found: {notebook: entries}
+            missing: names of notebooks that were not handed in: they earn nothing.
+        """
+        submitted = self.submission_of(handed)
+        hidden = []
+        for row in submitted.notebooks:
+            before = {grade.cell_id: grade.auto_score for grade in row.grades}
+            if row.notebook.name in missing:
+                for grade in row.grades:
+                    grade.auto_score, grade.needs_manual_grade = 0, False
+                continue
+            gradebook.enter(row, found[row.notebook.name])
+            for grade in row.grades:
+                changed = before[grade.cell_id] != grade.auto_score
+                if grade.manual_score is not None and changed:
+                    now = grade.auto_score, grade.manual_score
+                    hidden.append((grade.cell.name, before[grade.cell_id], *now))
+        self.punish_lateness(submitted, handed.student)
+        self.session.commit()
+        return hidden
+
+    def submission_of(self, handed):
+        """The row of a student's submission; made, with all that belongs to it, if need be."""
+        session = self.session
+        if session.get(Student, handed.student) is None:
+            if not self.converter.create_student:
+                raise CourseError(f"The gradebook knows no student called {handed.student}.")
+            session.add(Student(id=handed.student))
+            session.flush()
+        by = {"assignment_id": self.row.id, "student_id": handed.student}
+        submitted = session.query(SubmittedAssignment).filter_by(**by).one_or_none()
+        if submitted is None:
+            submitted = SubmittedAssignment(**by)
+            session.add(submitted)
+            session.flush()
+            for notebook in self.row.notebooks:
+                row = SubmittedNotebook(notebook_id=notebook.id, assignment_id=submitted.id)
+                session.add(row)
+                session.flush()
+                for cell in [*notebook.grade_cells, *notebook.task_cells]:
+                    session.add(Grade(cell_id=cell.id, notebook_id=row.id))
+                for cell in [*notebook.solution_cells, *notebook.task_cells]:
+                    session.add(Comment(cell_id=cell.id, notebook_id=row.id))
+            session.flush()
+            session.refresh(submitted)
+        if handed.timestamp is not None:
+            submitted.timestamp = parse_utc(handed.timestamp)
+        return submitted
+
+    def punish_lateness(self, submitted, student):
+        """Late penalties, by the plugin that the course names, as nbgrader applies it."""
+        late = submitted.total_seconds_late
+        for row in submitted.notebooks:
+            row.late_submission_penalty = None
+            if late > 0:
+                self.session.flush()
+                self.session.refresh(row, ["score"])
+                plugin = self.penalties.plugin_inst
+                penalty = plugin.late_submission_penalty(student, row.score, late)
+                if penalty is not None:
+                    checked = self.penalties._check_late_penalty(row, penalty)
+                    row.late_submission_penalty = checked
+
+    def other_files(self, handed):
+        """{name: path} of what lies beside the notebooks, the instructor's files over the
+        student's."""
+        exclude = [*self.directory.ignore, "*.ipynb"]
+        files = {}
+        for path in map(Path, find_all_files(str(handed.folder), exclude)):
+            if submission.is_ordinary(path, handed.folder):
+                files[str(path.relative_to(handed.folder))] = path
+        source = self.path(self.directory.source_directory, ".").resolve()
+        kept = self.converter.exclude_overwriting.get(self.assignment, [])
+        for path in map(Path, find_all_files(str(source), exclude)):
+            name = str(path.relative_to(source))
+            if name not in kept:
+                files[name] = path
+        return files
+
+
+def application(root):
+    """nbgrader's own application object, with the course's configuration."""
+    before = os.getcwd()
+    os.chdir(root)  # it looks for nbgrader_config.py in the current folder
+    try:
+        app = NbGrader()
+        app.log_level = 40
+        app.initialize([], root=str(root))
+        if not isinstance(app.coursedir, CourseDirectory):
+            raise CourseError(f"{root} is no nbgrader course.")
+        return app
+    except SystemExit:
+        raise CourseError(f"{root}/nbgrader_config.py cannot be read; see above.") from None
+    finally:
+        os.chdir(before)

@@ -1,0 +1,189 @@
+"""Processes that grade, side by side: each has a judge and a warm sandbox of its own.
+
+Learners' code never runs in one of these, nor do they open the gradebook. They are given
+the paths of a submission, and give back what is to be written.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+
+from . import quick  # noqa: F401 - before what it makes quicker
+from .sandbox.walls import Limits
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What is the same for all submissions of a run."""
+
+    plans: dict
+    seed: int
+    limits: Limits
+    least: int = 1
+    namespaces: bool = True
+
+
+@dataclass(frozen=True)
+class Job:
+    """One submission.
+
+    Args:
+        notebooks: {name: path}
+        files: {name: path} of what lies beside them.
+    """
+
+    student: str
+    notebooks: dict
+    files: dict = field(default_factory=dict)
+
+
+@dataclass
+class Done:
+    """What came of a job.
+
+    Args:
+        notebooks: {name: {"text": of the graded notebook, "entries": for the gradebook,
+            "record": to be kept}}
+        error: why there is nothing; that is never the learner's fault.
+    """
+
+    student: str
+    notebooks: dict = field(default_factory=dict)
+    error: str = ""
+
+
+def grade_job(job, orders, keeper, judge):
+    """Grade all notebooks of a submission."""
+    from . import gradebook, records, submission
+    from .plan import put_back
+    from .run import grade
+
+    done = Done(job.student)
+    files = submission.contents(job.files)
+    for name, path in job.notebooks.items():
+        plan = orders.plans[name]
+        read = submission.read(path)
+        if path.stem != name:
+            read.troubles.append(f"{path.name} was taken for {name}.ipynb, which was missing.")
+        notebook = submission.with_notice(put_back(read.notebook, plan), read.troubles)
+        graded = grade(notebook, plan, keeper, judge, orders.limits, files)
+        graded.troubles = read.troubles
+        done.notebooks[name] = {
+            "text": submission.as_text(graded.notebook),
+            "entries": gradebook.entries(graded.notebook, plan, graded.results),
+            "record": records.about(graded),
+        }
+    return done
+
+
+def work(connection, orders):
+    """The life of one process of the crew."""
+    import torch
+
+    from .judge import Judge
+    from .keeper import Keeper, UnprotectedError
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever leads the run decides
+    torch.set_num_threads(1)
+    keeper, judge = Keeper(orders.least, orders.namespaces), Judge(orders.seed)
+    try:
+        while True:
+            try:
+                job = connection.recv()
+            except EOFError:
+                return
+            if job is None:
+                return
+            try:
+                done = grade_job(job, orders, keeper, judge)
+            except UnprotectedError as error:
+                done = Done(job.student, error=f"unprotected: {error}")
+            except Exception:
+                done = Done(job.student, error=traceback.format_exc())
+            connection.send(done)
+    finally:
+        keeper.close()
+
+
+class Crew:
+    """So many processes, which are given jobs and give back what came of them."""
+
+    def __init__(self, orders, count):
+        self.orders = orders
+        self.context = multiprocessing.get_context("spawn")
+        self.members = {}  # {connection: (process, job or None)}
+        for _ in range(count):
+            self.hire()
+
+    def hire(self):
+        ours, theirs = self.context.Pipe()
+        process = self.context.Process(target=work, args=(theirs, self.orders), daemon=True)
+        with one_thread():
+            process.start()
+        theirs.close()
+        self.members[ours] = (process, None)
+
+    def grade(self, jobs):
+        """Yield a Done for each job, in the order in which they are finished."""
+        waiting, tried = iter(jobs), set()
+        again = []
+        while True:
+            for connection, (process, job) in list(self.members.items()):
+                if job is None:
+                    new = again.pop() if again else next(waiting, None)
+                    if new is not None:
+                        self.members[connection] = (process, new)
+                        connection.send(new)
+            busy = [c for c, (_, job) in self.members.items() if job is not None]
+            if not busy:
+                return
+            for connection in wait(busy):
+                process, job = self.members[connection]
+                try:
+                    done = connection.recv()
+                    self.members[connection] = (process, None)
+                except (EOFError, OSError):  # it was ended from outside: perhaps memory ran out
+                    process.join()
+                    del self.members[connection]
+                    self.hire()
+                    if job.student not in tried:
+                        tried.add(job.student)
+                        again.append(job)
+                        continue
+                    done = Done(job.student, error="the process that graded it was ended twice")
+                yield done
+
+    def dismiss(self):
+        for connection, (process, job) in self.members.items():
+            with contextlib.suppress(OSError):
+                connection.send(None) if job is None else process.terminate()
+            connection.close()
+        for process, _ in self.members.values():
+            process.join(10)
+            if process.is_alive():
+                process.kill()
+        self.members = {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.dismiss()
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Processes that are started meanwhile compute with one thread each: they are several."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before

@@ -1,0 +1,265 @@
+"""`autograder grade ASSIGNMENT`: a whole class, in a sandbox, on all processors.
+
+The same engine as nbgrader's own command with our configuration, and the same gradebook. Only this
+process writes: `autograded/` whole or not at all, the gradebook with one commit a submission, then
+a record. A run that was ended at any moment goes on where it was.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from . import (
+    quick,  # noqa: F401 - before what it makes quicker
+    records,
+    seeds,
+)
+from .classroom import Classroom, CourseError
+from .crew import Crew, Job, Orders
+
+GRADED, PROBLEMS, COULD_NOT = 0, 1, 2  # exit codes
+REMARKABLE = ("events", "troubles")
+
+
+def main(options):
+    """Run the command; gives its exit code."""
+    try:
+        opened = contextlib.closing(Classroom(options.course, options.assignment))
+        with opened as classroom, alone(classroom.root):
+            return Run(classroom, options).go()
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return COULD_NOT
+
+
+@contextlib.contextmanager
+def alone(root):
+    """Two runs at once would write over each other's work."""
+    with open(seeds.folder(root) / "lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CourseError("Another `autograder grade` is at work in this course.") from None
+        yield
+
+
+class Run:
+    """One run over an assignment."""
+
+    def __init__(self, classroom, options):
+        self.classroom, self.options = classroom, options
+        self.plans = classroom.plans()
+        self.seed = seeds.seed_of(classroom.root, classroom.assignment)
+        self.latest = records.latest(classroom.root, classroom.assignment)
+        self.counts = {"graded": 0, "as before": 0, "problems": 0}
+        self.hidden = []
+        self.handed, self.keys = {}, {}
+
+    def go(self):
+        handed = self.classroom.handed_in(self.options.student)
+        if not handed:
+            who = "" if self.options.student == "*" else f" by {self.options.student}"
+            raise CourseError(f"Nothing was handed in{who} for {self.classroom.assignment}.")
+        jobs = self.jobs(handed)
+        if self.options.dry_run:
+            for job in jobs:
+                print(f"{job.student} would be graded")
+            print(f"{self.counts['as before']} are graded already.")
+            return GRADED
+        try:
+            self.grade(jobs, len(handed))
+        except KeyboardInterrupt:
+            self.say("Stopped. What is graded is saved; the same command goes on.")
+            return COULD_NOT
+        self.sum_up()
+        return PROBLEMS if self.counts["problems"] else GRADED
+
+    def jobs(self, handed):
+        """What is to be done: one job after the other, as they are asked for."""
+        for each in handed:
+            files = self.classroom.other_files(each)
+            key = self.key_of(each, files)
+            target = self.classroom.path(
+                self.classroom.directory.autograded_directory, each.student
+            )
+            known = self.latest.get(each.student, {}).get("key")
+            if known == key and target.is_dir() and not self.options.regrade:
+                self.counts["as before"] += 1
+                continue
+            self.handed[each.student], self.keys[each.student] = (each, files), key
+            yield Job(each.student, each.notebooks, files)
+
+    def target(self, student):
+        return self.classroom.path(self.classroom.directory.autograded_directory, student)
+
+    def key_of(self, handed, files):
+        contents = [(name, path) for name, path in [*handed.notebooks.items(), *files.items()]]
+        read = [(name, bytes_of(path)) for name, path in contents]
+        return records.key(self.plans.values(), self.seed, read)
+
+    def grade(self, jobs, total):
+        settings = self.classroom.settings
+        least = 0 if self.options.trust else settings.minimum_level
+        orders = Orders(self.plans, self.seed, settings.limits(), least, settings.namespaces)
+        first = next(jobs, None)
+        if first is None:
+            return
+        count = max(1, min(self.options.jobs or processors(), total))
+        with Crew(orders, count) as crew, self.progress(total) as bar:
+            for done in crew.grade(chain(first, jobs)):
+                if done.error.startswith("unprotected: "):
+                    raise CourseError(refusal(done.error.removeprefix("unprotected: ")))
+                self.finish(done)
+                bar.update(self.counts["as before"] + self.done - bar.n)
+            bar.update(total - bar.n)
+
+    @property
+    def done(self):
+        return self.counts["graded"] + self.counts["problems"]
+
+    def progress(self, total):
+        from tqdm import tqdm
+
+        quiet = self.options.json or not sys.stderr.isatty()
+        return tqdm(total=total, unit="submission", disable=quiet, dynamic_ncols=True)
+
+    def finish(self, done):
+        """Write what came of a submission: files, gradebook, record, in this order."""
+        handed, files = self.handed.pop(done.student)
+        if done.error:
+            self.counts["problems"] += 1
+            self.report(done.student, [f"was not graded: {done.error.strip().splitlines()[-1]}"])
+            return
+        missing = [name for name in self.plans if name not in done.notebooks]
+        try:
+            self.write_files(handed, done, files)
+            found = {name: each["entries"] for name, each in done.notebooks.items()}
+            hidden = self.classroom.save(handed, found, missing)
+        except (CourseError, OSError) as error:
+            self.classroom.session.rollback()
+            self.counts["problems"] += 1
+            self.report(done.student, [f"was not saved: {error}"])
+            return
+        self.hidden += [(done.student, *each) for each in hidden]
+        about = {name: each["record"] for name, each in done.notebooks.items()}
+        record = records.record_of(
+            done.student, self.classroom.assignment, self.keys.pop(done.student), self.seed, about
+        )
+        record |= {"missing": missing, "others": list(handed.others)}
+        records.append(self.classroom.root, self.classroom.assignment, record)
+        self.counts["graded"] += 1
+        self.tell(handed, record, missing)
+
+    def write_files(self, handed, done, files):
+        """Make the folder in autograded/ aside, and put it in its place at once."""
+        directory, target = self.classroom.directory, self.target(handed.student)
+        aside = seeds.folder(self.classroom.root) / "tmp"
+        fresh, old = aside / "new", aside / "old"
+        for folder in (fresh, old):
+            shutil.rmtree(folder, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        for name, path in files.items():
+            place = fresh / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+        for name, each in done.notebooks.items():
+            (fresh / f"{name}.ipynb").write_text(each["text"], encoding="utf-8")
+        permissions = int(str(self.classroom.converter.permissions), 8)
+        for path in fresh.rglob("*"):
+            if path.is_file():
+                path.chmod(permissions)
+            elif directory.groupshared:
+                path.chmod(0o2775)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if directory.groupshared:
+            fresh.chmod(0o2775)
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+
+    # --- What is said -----------------------------------------------------------------------------
+
+    def tell(self, handed, record, missing):
+        said = [f"{name}.ipynb is missing" for name in missing]
+        said += [handed.trouble] if handed.trouble else []
+        if missing:
+            said += [
+                f"{name}.ipynb is there, and belongs to no assignment" for name in handed.others
+            ]
+        for about in record["notebooks"].values():
+            said += [text.rstrip(".") for kind in REMARKABLE for text in about[kind]]
+        cells = [cell for about in record["notebooks"].values() for cell in about["cells"]]
+        if self.options.json:
+            scores = {
+                "points": sum(cell["points"] for cell in cells),
+                "max_points": sum(cell["max_points"] for cell in cells),
+            }
+            line = {"student": handed.student, **scores, "remarks": said, **record}
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+        elif said:
+            self.report(handed.student, said)
+
+    def report(self, student, sentences):
+        if self.options.json and sentences:
+            print(json.dumps({"student": student, "problem": sentences}), flush=True)
+            return
+        for sentence in sentences:
+            self.say(f"{printable(student)}: {printable(sentence)}.")
+
+    def say(self, text):
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
+
+    def sum_up(self):
+        if self.options.json:
+            return
+        counts = self.counts
+        print(f"{counts['graded']} graded, {counts['as before']} were graded already.")
+        if counts["problems"]:
+            print(f"{counts['problems']} could not be graded; see above.")
+        for student, cell, before, now, own in self.hidden:
+            print(
+                f"{printable(student)}: {cell} now earns {now:g} (before: "
+                f"{'nothing' if before is None else f'{before:g}'}), which the {own:g} "
+                f"points entered by hand hide."
+            )
+        if counts["graded"]:
+            print(
+                f"Next: `nbgrader generate_feedback {self.classroom.assignment}`, "
+                f"`autograder report {self.classroom.assignment}`."
+            )
+
+
+def chain(first, rest):
+    yield first
+    yield from rest
+
+
+def bytes_of(path):
+    try:
+        return Path(path).read_bytes() if not Path(path).is_symlink() else b"link"
+    except OSError:
+        return b"unreadable"
+
+
+def processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def printable(text):
+    """A student's name or words without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def refusal(reason):
+    return (
+        f"Nothing was graded: {reason}\n`autograder doctor` says what this machine offers. If you "
+        f"trust everybody who has handed something in: --trust, or "
+        f"c.SandboxedExecute.minimum_level = 0 in nbgrader_config.py."
+    )
