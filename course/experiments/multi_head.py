@@ -544,11 +544,13 @@ def cells(tables, title=""):
     return Picture(figure, f"Tables: {title}; {told}.")
 
 
-def wide(matrices, rows, columns, title, x_label, y_label="", high=1.0, cell=0.52):
+def wide(matrices, rows, columns, title, x_label, y_label="", high=1.0, scale="", cell=0.52):
     """Heatmaps with few rows and many columns, one below the other, numbers in the cells.
 
     Args:
         matrices: {name: (rows, columns)}
+        high: the upper end of the scale of colours, which begins at 0.
+        scale: what the colours say.
         cell: width of a cell in inches.
     """
     arrays = {name: numbers(matrix) for name, matrix in matrices.items()}
@@ -566,7 +568,7 @@ def wide(matrices, rows, columns, title, x_label, y_label="", high=1.0, cell=0.5
             ax.spines[:].set_visible(False)
         ax.set_xticks(range(len(columns)), list(columns))
         ax.set_xlabel(x_label)
-        figure.colorbar(drawn, ax=axes, pad=0.02, aspect=5 * size[1], shrink=0.9)
+        figure.colorbar(drawn, ax=axes, pad=0.02, aspect=5 * size[1], shrink=0.9, label=scale)
         figure.suptitle(title, fontweight="bold")
     return Picture(figure, describe(title, arrays, rows, columns, x_label, y_label or "row"))
 
@@ -627,8 +629,13 @@ def head_picture(reader, head, words, weights, with_it, without_it, taken_out=Fa
             title=f"{name} {state}: loss {now['loss']:.3f}",
         )
         right.legend(frameon=False, loc="upper center", ncols=2, fontsize=8)
+    query, key = divmod(int(weights.argmax()), len(words))
     told = "; ".join(f"{job} {with_it[job]:.2f}, now {now[job]:.2f}" for job in JOBS)
-    return Picture(figure, f"{name} {state}: loss {now['loss']:.3f}; {told}.")
+    return Picture(
+        figure,
+        f"Heatmap and bars: {name} looks hardest from {words[query]} to {words[key]}, weight "
+        f"{weights.max():.2f}. {name} {state}: loss {now['loss']:.3f}; right answers: {told}.",
+    )
 
 
 def scatter(points, title, x_label, y_label):
@@ -646,5 +653,11 @@ def scatter(points, title, x_label, y_label):
         ax.grid(color="0.9")
         ax.set_axisbelow(True)
         ax.legend(frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
-    told = "; ".join(f"{name}: {len(xs)} points" for name, (xs, _) in points.items())
-    return Picture(figure, f"Scatter: {title}; {y_label} over {x_label}; {told}.")
+    told = []
+    for name, (xs, ys) in points.items():
+        right, top = int(xs.argmax()), int(ys.argmax())
+        told.append(
+            f"{name}, {len(xs)} points: the one furthest to the right at ({xs[right]:.2f}, "
+            f"{ys[right]:.2f}), the highest at ({xs[top]:.2f}, {ys[top]:.2f})"
+        )
+    return Picture(figure, f"Scatter: {title}; {y_label} over {x_label}; {'; '.join(told)}.")
