@@ -53,7 +53,11 @@ def clocks(rows, before=None, title=""):
         ax.set(aspect="equal", xlim=(-5.5, wide - 5.5), ylim=(2.1 - high, 2.1))
         ax.set_axis_off()
         figure.suptitle(title, fontweight="bold")
-    told = "; ".join(f"{name}: {directions(row)}" for name, row in rows.items())
+    told = "; ".join(
+        f"{name}: {directions(row)}"
+        + (f" (before: {directions(before[name])})" if name in before else "")
+        for name, row in rows.items()
+    )
     return Picture(
         figure, f"Clocks: {title}. Degrees clockwise from the top, clock by clock: {told}."
     )
@@ -66,14 +70,18 @@ def directions(row):
     return ", ".join(f"{angle:.0f}" for angle in angles)
 
 
-def every_eighth(picture):
-    """The same heatmaps of 64 rows and columns, with a number at every eighth."""
+def every_eighth(picture, seen=""):
+    """The same heatmaps of 64 rows and columns, with a number at every eighth.
+
+    Args:
+        seen: what is to be seen, for the alternative text.
+    """
     ticks = range(0, 64, 8)
     for ax in picture.figure.axes:
         if ax.get_xlabel():  # a heatmap, and not the scale of colours beside it
             ax.set_xticks([tick + 0.5 for tick in ticks], ticks, rotation=0)
             ax.set_yticks([tick + 0.5 for tick in ticks], ticks)
-    return picture
+    return Picture(picture.figure, f"{picture.alt} {seen}".strip())
 
 
 def waves(columns, title=""):
@@ -115,7 +123,7 @@ class Reverser(nn.Module):
         return self.output(x)
 
 
-def learn_to_reverse(position, seed=0, steps=300, scale=1.0):
+def learn_to_reverse(position, seed=0, steps=250, scale=1.0):
     """Train a Reverser on random sequences of 16 digits.
 
     Args:
