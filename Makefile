@@ -7,12 +7,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab notebooks test format train bench
+.PHONY: help setup lab notebooks test format train bench bench-grading
 
 help:  ## list these targets
 	@echo "Usage: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## /  \1:/p' Makefile | while IFS=: read -r name what; do \
-		printf '  %-10s %s\n' $$name "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /  \1:/p' Makefile | while IFS=: read -r name what; do \
+		printf '  %-14s %s\n' $$name "$$what"; done
 
 setup: $(READY)  ## set up everything in .venv, the autograder command too
 	@grep -qxF "$$(pwd -P)" $(READY) || PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
@@ -44,3 +44,6 @@ train: setup  ## teach the Transformer to translate numbers (about a minute)
 
 bench: setup  ## measure speed against torch.nn.Transformer (a quarter of an hour)
 	@$(BIN)/python -m benchmarks
+
+bench-grading: setup  ## measure how fast a class is graded, beside nbgrader alone (ten minutes)
+	@$(BIN)/python -m benchmarks.classroom

@@ -1,5 +1,6 @@
 """Is an answer the expected one? What differs, and in which respect?"""
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -43,8 +44,20 @@ class Difference:
 
 def differences(answer, expected, trial):
     """All differences, the most basic first. Empty if the answer is right."""
-    found = [*facts(answer, expected), *arrays(answer, expected, trial)]
+    found = each_difference(answer, expected, trial)
     return sorted(found, key=lambda difference: ASPECTS.index(difference.aspect))
+
+
+def each_difference(answer, expected, trial):
+    """The same in no order, one by one: most who ask whether there is any need only the first."""
+    found = False
+    for difference in itertools.chain(facts(answer, expected), arrays(answer, expected, trial)):
+        found = True
+        yield difference
+    lost = sorted(expected.arrays.keys() - answer.arrays.keys())
+    if lost and not found and answer.problem is None:  # gradients that went missing unexplained
+        names = [name.removeprefix("gradient of ") for name in lost]
+        yield Difference("gradient", "no gradient", names, [])
 
 
 def facts(answer, expected):

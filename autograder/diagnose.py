@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 
 from . import limits
-from .compare import differences
+from .compare import differences, each_difference
 from .drawing import Draw
 from .mistakes import build
 from .trial import ask
@@ -114,11 +114,11 @@ def diagnose(exercise, subject, records, known=None):
     partly = {n: found for n, found in candidates.items() if any(map(telling, found))}
     for first in sorted(partly, key=lambda names: -len(partly[names])):
         rest = [record for record in failing if record not in partly[first]]
-        pairs = {}
+        pairs, pivot = {}, pivots(rest)[0]
         for second in ways:
             names = (*first, second)
             known = exercise.mistake(first[0]) is exercise.mistake(second)
-            if not known and explains(names, pivots(rest)[0]):
+            if not known and explains(names, pivot):
                 explained = verified(names)
                 if complete(explained) and certain(rest):
                     pairs[names] = explained
@@ -141,8 +141,7 @@ def aspects_of(wrong, expected, trial):
 def is_explained(answer, wrong, aspects, trial):
     """Is the learner's answer that of a mistake, which shows in these aspects?"""
     allowed = [aspect for aspect in BESIDES if aspect not in aspects]
-    found = differences(answer, wrong, trial)
-    return bool(aspects) and all(difference.aspect in allowed for difference in found)
+    return bool(aspects) and all(d.aspect in allowed for d in each_difference(answer, wrong, trial))
 
 
 def suspects(exercise, subject, probe, ways):

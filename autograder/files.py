@@ -4,10 +4,12 @@ import ast
 import re
 import sys
 import types
+from functools import lru_cache
 
 from .checks import all_exercises
 
 
+@lru_cache(maxsize=512)
 def names_defined(source):
     """The names that a file binds at its top level by a def, a class or an assignment.
 
@@ -15,10 +17,10 @@ def names_defined(source):
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         lines = re.findall(r"^(?:(?:async )?def|class)\s+(\w+)|^(\w+)\s*=", source, re.M)
-        return [defined or assigned for defined, assigned in lines]
-    return list(dict.fromkeys(bound(tree.body)))
+        return tuple(defined or assigned for defined, assigned in lines)
+    return tuple(dict.fromkeys(bound(tree.body)))
 
 
 def bound(statements):

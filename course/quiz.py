@@ -12,6 +12,7 @@ one `+` for each question. The choices are shuffled with a seed, and lettered.
 import html
 import random
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autograder.notebook import notebook_shell
 
@@ -108,10 +109,16 @@ def judge(questions, answers, seed):
 
 def judge_quiz(stem, answers, seed):
     """Replies to the answers to a lesson's quiz."""
+    return judge(quiz_of(stem), answers, seed)
+
+
+@lru_cache
+def quiz_of(stem):
+    """The questions of a lesson's quiz."""
     from .lesson import FOLDER, read
 
     [part] = read(FOLDER / f"{stem}.md").of_kind("quiz")
-    return judge(part.quiz, answers, seed)
+    return part.quiz
 
 
 def check_quiz(stem, answers, seed=1):
