@@ -3,8 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from autograder import doctor
 from autograder.command_line import main
+from autograder.grading import keeper
 
 
 def test_this_machine_has_everything(capsys):
@@ -45,12 +48,39 @@ def test_commands_that_are_not_on_the_path_are_noted(monkeypatch):
     assert not finding.needed
 
 
-def test_a_system_without_protection_is_noted(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
+class Box:
+    def __init__(self, layers):
+        self.layers = layers
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("layers", "level", "word"),
+    [
+        (["limits"], 0, "--trust"),
+        (["limits", "Landlock", "seccomp"], 1, "user.max_user_namespaces"),
+    ],
+)
+def test_a_system_without_protection_is_noted(monkeypatch, layers, level, word):
+    monkeypatch.setattr(keeper.Keeper, "open", lambda self: Box(layers))
+    monkeypatch.setattr(keeper.Keeper, "greeting", {"trouble": ""}, raising=False)
     finding = doctor.sandbox()
-    assert finding.found == "nothing; no Landlock, no seccomp, no user namespaces"
+    assert finding.found.startswith(f"level {level} of 3")
+    assert word in finding.remedy
     assert not finding.needed
+
+
+def test_a_sandbox_that_cannot_be_started_is_a_sentence(monkeypatch):
+    def fail(self):
+        raise RuntimeError("no fork")
+
+    monkeypatch.setattr(keeper.Keeper, "start", fail)
+    assert "cannot be started: no fork" in str(doctor.sandbox())
 
 
 def test_a_broken_torch_is_a_sentence(monkeypatch):
