@@ -60,6 +60,13 @@ def main(arguments=None):
     )
     grade.set_defaults(run=grade_class)
 
+    about = "write a page about what a class has understood, and what not yet"
+    report = commands.add_parser("report", help=about, description=f"{about.capitalize()}.")
+    report.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    report.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
+    report.set_defaults(run=report_on_class)
+
     about = "say what this machine has, what is missing, and what to do about each"
     commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
         run=lambda options: doctor.main()
@@ -190,6 +197,12 @@ def grade_class(options):
     from .grading.driver import main as grade
 
     return grade(options)
+
+
+def report_on_class(options):
+    from .grading.report import main as report
+
+    return report(options)
 
 
 def run_audit(options):

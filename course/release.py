@@ -39,11 +39,14 @@ c.GenerateFeedback.preprocessors = [
     f"{plugins}.GetGradesWithoutHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+# `nbgrader export`: names with commas survive, and nothing is taken for a formula. For learning
+# platforms there are CanvasExport and MoodleExport: nbgrader export --exporter …exports.CanvasExport
+c.ExportApp.plugin_class = "autograder.grading.exports.GradesExport"
 c.OverwriteCells.add_missing_cells = True
 # How well learners' code must be shut in, or nothing is graded; `autograder doctor` explains it.
 # 0 not at all (you trust them), 1 files and system calls, 2 and namespaces, 3 and a cgroup
 c.SandboxedExecute.minimum_level = 1
-c.SandboxedExecute.timeout = 30
+c.SandboxedExecute.cell_seconds = 30
 '''
 
 

@@ -19,9 +19,10 @@ from . import (
     seeds,
 )
 from .classroom import Classroom, CourseError
-from .crew import Crew, Job, Orders
+from .crew import Crew, Job, Orders, Single
 
 GRADED, PROBLEMS, COULD_NOT = 0, 1, 2  # exit codes
+WORTH_A_PROCESS = 15  # submissions: another process takes some seconds to start
 REMARKABLE = ("events", "troubles")
 
 
@@ -91,7 +92,7 @@ class Run:
                 self.counts["as before"] += 1
                 continue
             self.handed[each.student], self.keys[each.student] = (each, files), key
-            yield Job(each.student, each.notebooks, files)
+            yield Job(each.student, each.notebooks, files, str(each.folder))
 
     def target(self, student):
         return self.classroom.path(self.classroom.directory.autograded_directory, student)
@@ -108,8 +109,9 @@ class Run:
         first = next(jobs, None)
         if first is None:
             return
-        count = max(1, min(self.options.jobs or processors(), total))
-        with Crew(orders, count) as crew, self.progress(total) as bar:
+        count = min(self.options.jobs or processors(), -(-total // WORTH_A_PROCESS))
+        hands = Crew(orders, count) if count > 1 else Single(orders)
+        with hands as crew, self.progress(total) as bar:
             for done in crew.grade(chain(first, jobs)):
                 if done.error.startswith("unprotected: "):
                     raise CourseError(refusal(done.error.removeprefix("unprotected: ")))

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import Execute, GetGrades, NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import (
+    ClearOutput,
+    Execute,
+    GetGrades,
+    NbGraderPreprocessor,
+    SaveAutoGrades,
+)
 from nbgrader.utils import is_grade
 from traitlets import Bool, Float, Integer
 
 from . import gradebook, records, seeds, submission
 from .judge import Judge
 from .keeper import Keeper
-from .plan import plan_of, put_back
+from .plan import asked_of, plan_of, put_back
+from .remarks import remarks
 from .run import grade
 from .sandbox.walls import Limits
 
@@ -27,6 +34,7 @@ HIDDEN = re.compile(
     r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE
 )
 KEEPERS, JUDGES = {}, {}
+TROUBLES = {}  # what was wrong with a notebook, until it is graded
 
 
 def keeper(least, namespaces=True):
@@ -40,7 +48,10 @@ def keeper(least, namespaces=True):
 
 def judge_of(root, assignment):
     """The judge of an assignment: the same questions for all of its submissions."""
-    seed = seeds.seed_of(root, assignment)
+    return judge_for(seeds.seed_of(root, assignment))
+
+
+def judge_for(seed):
     if seed not in JUDGES:
         JUDGES[seed] = Judge(seed)
     return JUDGES[seed]
@@ -60,7 +71,8 @@ class TolerantExporter(NotebookExporter):
     def from_filename(self, filename, resources=None, **options):
         if not getattr(self.parent, "_sanitizing", True):  # what it reads now, we have written
             return super().from_filename(filename, resources=resources, **options)
-        read = submission.read(filename)
+        clears = ClearOutput(parent=self.parent).enabled  # not with --no-execute
+        read = submission.read(filename, with_outputs=not clears)
         resources[RESULTS] = {"troubles": read.troubles}
         if read.troubles:
             student = resources.get("nbgrader", {}).get("student", "")
@@ -75,8 +87,13 @@ class Normalise(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb, resources):
-        troubles = resources.get(RESULTS, {}).get("troubles", [])
-        return submission.with_notice(put_back(nb, read_plan(resources)), troubles), resources
+        plan = read_plan(resources)
+        told = remarks(nb, plan)
+        if told:
+            self.log.warning("%s: %s", resources["nbgrader"]["student"], " ".join(told))
+        troubles = [*resources.get(RESULTS, {}).get("troubles", []), *told]
+        TROUBLES[tuple(resources["nbgrader"].values())] = troubles
+        return submission.with_notice(put_back(nb, plan), troubles), resources
 
 
 class SandboxedExecute(Execute):
@@ -87,6 +104,9 @@ class SandboxedExecute(Execute):
         help="How well learners' code must be shut in: 0 not at all (trust it), 1 Landlock and "
         "seccomp, 2 and namespaces, 3 and a cgroup. Where that cannot be had, nothing is graded.",
     ).tag(config=True)
+    cell_seconds = Float(
+        30.0, help="What one cell may take; `timeout`, nbgrader's own setting, if that is less."
+    ).tag(config=True)
     namespaces = Bool(True, help="Use namespaces where they can be had.").tag(config=True)
     check_seconds = Float(10.0, help="What one check may take.").tag(config=True)
     total_seconds = Float(300.0, help="What one notebook may take.").tag(config=True)
@@ -96,6 +116,11 @@ class SandboxedExecute(Execute):
     def preprocess(self, nb, resources, km=None):
         about = resources["nbgrader"]
         plan = read_plan(resources)
+        if plan.language != "python":
+            raise NotImplementedError(
+                f"{about['notebook']}.ipynb is written in {plan.language}. What runs learners' "
+                f"cells here is Python; nbgrader's own Execute runs other languages."
+            )
         graded = grade(
             nb,
             plan,
@@ -107,7 +132,7 @@ class SandboxedExecute(Execute):
         for event in graded.events:
             self.log.warning("%s: %s", about["student"], event)
         self.log.info("%s ran with %s", about["student"], graded.protection)
-        graded.troubles = resources.get(RESULTS, {}).get("troubles", [])
+        graded.troubles = TROUBLES.pop(tuple(about.values()), [])
         resources[RESULTS] = {
             "plan": plan,
             "results": graded.results,
@@ -126,7 +151,7 @@ class SandboxedExecute(Execute):
     def limits(self):
         """What a submission may take, by the course's configuration."""
         return Limits(
-            cell=self.timeout or 30.0,
+            cell=min(self.cell_seconds, self.timeout or self.cell_seconds),
             check=self.check_seconds,
             total=self.total_seconds,
             memory=self.memory,
@@ -140,8 +165,8 @@ class SaveGrades(SaveAutoGrades):
     def preprocess(self, nb, resources):
         about = resources["nbgrader"]
         waiting = resources.get(RESULTS, {})
-        if "results" not in waiting:  # --no-execute: nbgrader's own way of reading outputs
-            return super().preprocess(nb, resources)
+        if "results" not in waiting:
+            return self.by_outputs(nb, resources)
         with Gradebook(about["db_url"]) as book:
             row = book.find_submission_notebook(
                 about["notebook"], about["assignment"], about["student"]
@@ -152,6 +177,21 @@ class SaveGrades(SaveAutoGrades):
         notebooks = {about["notebook"]: waiting["about"]}
         record = records.record_of(about["student"], about["assignment"], "", seed, notebooks)
         records.append(".", about["assignment"], record)
+        return nb, resources
+
+    def by_outputs(self, nb, resources):
+        """--no-execute: what cells have shown at home counts, as nbgrader has it. Not of checks:
+        what stands below them earns nothing by itself, so a person is to look."""
+        nb, resources = super().preprocess(nb, resources)
+        about, plan = resources["nbgrader"], read_plan(resources)
+        with Gradebook(about["db_url"]) as book:
+            row = book.find_submission_notebook(
+                about["notebook"], about["assignment"], about["student"]
+            )
+            for grade in row.grades:
+                if asked_of(plan.cell(grade.cell.name).source):
+                    grade.auto_score, grade.needs_manual_grade = None, True
+            book.db.commit()
         return nb, resources
 
 

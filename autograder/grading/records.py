@@ -19,7 +19,7 @@ from ..checks import LESSONS
 from . import seeds
 
 # What lies in grading/ and has no part in what a submission earns.
-AROUND = ("classroom.py", "crew.py", "driver.py", "exports.py", "report.py", "similar.py")
+AROUND = ("classroom", "crew", "driver", "exports", "page", "report", "scores", "similar", "told")
 
 
 @lru_cache
@@ -30,7 +30,7 @@ def engine():
     sources = [*here.glob("*.py"), *here.glob("checks/**/*.py"), *here.glob("grading/**/*.py")]
     sources += [here.parent / "solutions" / f"{lesson}.py" for lesson in LESSONS]
     for path in sorted(sources):
-        if path.name not in AROUND:
+        if path.stem not in AROUND:
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -44,7 +44,8 @@ def key(plans, seed, files):
     """
     digest = hashlib.sha256(f"{engine()} {seed}".encode())
     for plan in plans:
-        digest.update(repr((plan.notebook, plan.cells, sorted(plan.demonstrations))).encode())
+        parts = plan.notebook, plan.cells, sorted(plan.demonstrations), plan.setup
+        digest.update(repr(parts).encode())
     for name, content in sorted(files):
         digest.update(f"{name} {len(content)}\n".encode("utf-8", "replace") + content)
     return digest.hexdigest()

@@ -25,15 +25,6 @@ WRITTEN, COULD_NOT = 0, 2  # exit codes
 FOLDER = "reports"
 
 
-def add_arguments(parser):
-    """What the sub-command takes."""
-    parser.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
-    parser.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
-    parser.add_argument(
-        "--output", metavar="FILE", help=f"(default: {FOLDER}/ASSIGNMENT.html in the course)"
-    )
-
-
 def main(options):
     """Run the command; gives its exit code."""
     try:

@@ -170,7 +170,7 @@ softmax = Exercise(
                 ("x.amax(dim, keepdim=True)", "x.max()"),
                 ("exponentials.sum(dim, keepdim=True)", "exponentials.sum()"),
             ),
-            "All your weights together add up to {total}, and those along `dim` only to {sums}, …: "
+            "All your weights together add up to {total}, and those along `dim` only to {sums}: "
             "you divide by the sum of all exponentials.",
             "Along which dimension should the weights add up to 1?",
             r"sum\(",

@@ -1,6 +1,5 @@
 """The page says what the gradebook and the records hold, and nothing in them can do anything."""
 
-import argparse
 import html
 import itertools
 import json
@@ -10,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from autograder.checks import all_exercises
+from autograder.command_line import main
 from autograder.grading import records, report, seeds
 from autograder.grading.classroom import Classroom
 from autograder.grading.told import told
@@ -62,9 +62,7 @@ class Page(HTMLParser):
 
 
 def run(course, *more):
-    parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
-    return report.main(parser.parse_args([ASSIGNMENT, "--course", str(course.root), *more]))
+    return main(["report", ASSIGNMENT, "--course", str(course.root), *more])
 
 
 def page_of(course, name="page.html"):
@@ -401,11 +399,9 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run(made, "--output", str(tmp_path / "file" / "page.html")) == 2
     assert "cannot be written" in capsys.readouterr().err
-    parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
-    assert report.main(parser.parse_args(["99_none", "--course", str(tmp_path)])) == 2
+    assert main(["report", "99_none", "--course", str(tmp_path)]) == 2
     assert "knows no assignment called '99_none'" in capsys.readouterr().err
-    assert report.main(parser.parse_args(["x", "--course", str(tmp_path / "nowhere")])) == 2
+    assert main(["report", "x", "--course", str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
 
 
