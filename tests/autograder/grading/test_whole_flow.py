@@ -1,0 +1,103 @@
+"""nbgrader's whole flow on our course, with its own commands and the formgrader's own calls."""
+
+import sys
+
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGrader, NbGraderAPI
+
+from . import classes
+from .classes import COURSE, STEM, scores
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the sandbox"),
+]
+QUESTION = "lookup_and_mask"
+
+
+def answered():
+    """Lesson 1 with everything solved, and the question answered in words with a script in it."""
+    text = classes.solved_text()
+    return text.replace("YOUR ANSWER HERE", "It looks up. <script>alert(1)</script>")
+
+
+def test_from_release_to_feedback(tmp_path, monkeypatch):
+    course, exchange, home = tmp_path / "the course", tmp_path / "exchange", tmp_path / "home"
+    for folder in (exchange, home):
+        folder.mkdir()
+    exchange.chmod(0o777)
+    monkeypatch.setitem(classes.ENVIRONMENT, "USER", "ada")
+    monkeypatch.setitem(classes.ENVIRONMENT, "JUPYTER_DATA_DIR", str(tmp_path / "data"))
+
+    def nbgrader(command, *more, folder=course):
+        where = [f"--Exchange.root={exchange}", f"--CourseDirectory.course_id={COURSE}"]
+        return classes.run("nbgrader", command, STEM, *where, *more, folder=folder)
+
+    classes.new_course(course)
+    nbgrader("release_assignment")
+    nbgrader("fetch_assignment", folder=home)
+    assert (home / STEM / f"{STEM}.ipynb").read_text() == classes.stub_text()
+    (home / STEM / f"{STEM}.ipynb").write_text(answered())
+    nbgrader("submit", folder=home)
+    nbgrader("collect")
+    [student] = [path.name for path in (course / "submitted").iterdir()]
+    nbgrader("autograde")
+    assert scores(course, student)["check_softmax"] == 8.0
+
+    grade_by_hand(course, student)
+    nbgrader("generate_feedback")
+    page = (course / "feedback" / student / STEM / f"{STEM}.html").read_text()
+    assert "Well said." in page
+    assert "all is right (8 of 8 points)" in page  # the card, as at home
+    assert "<script>alert(1)" not in page
+    nbgrader("release_feedback")
+    nbgrader("fetch_feedback", folder=home)
+    assert list((home / STEM / "feedback").rglob("*.html"))
+    classes.run("nbgrader", "export", folder=course)
+    assert "39.0" in (course / "grades.csv").read_text()  # 36 by the judge, 3 by hand
+
+
+def grade_by_hand(course, student):
+    """What the formgrader does when somebody types points and a comment."""
+    with Gradebook(f"sqlite:///{course}/gradebook.db", COURSE) as book:
+        assert book.find_submission(STEM, student).needs_manual_grade
+        grade = book.find_grade(QUESTION, STEM, STEM, student)
+        grade.manual_score, grade.needs_manual_grade = 3.0, False
+        comment = book.find_comment(QUESTION, STEM, STEM, student)
+        comment.manual_comment = "Well said."
+        book.db.commit()
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
+def test_the_formgraders_button_and_a_zip_of_submissions(tmp_path, monkeypatch):
+    course = classes.new_course(tmp_path / "course")
+    archive = course / "downloaded" / STEM / "archive"
+    archive.mkdir(parents=True)
+    (archive / f"bo_attempt_2026-01-10-12-00-00_{STEM}.ipynb").write_text(answered())
+    pattern = r".*/(?P<student_id>\w+)_attempt_(?P<timestamp>[0-9\-]+)_(?P<file_id>.*)"
+    classes.run(
+        "nbgrader",
+        "zip_collect",
+        STEM,
+        f"--FileNameCollectorPlugin.named_regexp={pattern}",
+        folder=course,
+    )
+    assert (course / "submitted" / "bo" / STEM / f"{STEM}.ipynb").exists()
+    monkeypatch.chdir(course)
+    monkeypatch.setenv("PATH", classes.ENVIRONMENT["PATH"])
+    app = NbGrader()
+    app.initialize([], root=str(course))
+    done = NbGraderAPI(app.coursedir, parent=app).autograde(STEM, "bo")
+    assert done["success"], done
+    assert scores(course, "bo")["check_self_attention"] == 7.0
+
+
+def test_a_notebook_validates(tmp_path):
+    """On the learner's side: what stock nbgrader's Validate button does."""
+    course = tmp_path / "course"
+    classes.make_course(course)
+    place = course / "source" / "00_start"
+    done = classes.run("nbgrader", "validate", "00_start.ipynb", folder=place, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
