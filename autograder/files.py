@@ -4,9 +4,17 @@ import ast
 import re
 import sys
 import types
+import warnings
 from functools import lru_cache
 
 from .checks import all_exercises
+
+
+def tree_of(source):
+    """The syntax tree; warnings of a learner's code are none of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
 
 
 @lru_cache(maxsize=512)
@@ -16,7 +24,7 @@ def names_defined(source):
     An imported name does not count. If the file is no Python, its lines are looked at one by one.
     """
     try:
-        tree = ast.parse(source)
+        tree = tree_of(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         lines = re.findall(r"^(?:(?:async )?def|class)\s+(\w+)|^(\w+)\s*=", source, re.M)
         return tuple(defined or assigned for defined, assigned in lines)

@@ -4,9 +4,11 @@ import functools
 import inspect
 import linecache
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+LONGEST = 500  # characters of a line that are looked at
 HOME = str(Path(__file__).resolve().parent.parent)  # the course's own folders lie in here
 
 
@@ -65,13 +67,15 @@ def lines(subject):
 def lines_of_source(source, name):
     """The same for what a cell defines under a name, without running the cell."""
     try:
-        whole = compile(source, "<cell>", "exec")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = compile(source, "<cell>", "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return []
     defined = [c for c in whole.co_consts if inspect.iscode(c) and c.co_name == name]
     texts = source.splitlines()
     found = sorted({number for code in defined for number in numbers(code)})
-    texts = [(number, texts[number - 1].strip()) for number in found if number <= len(texts)]
+    texts = [(n, texts[n - 1].strip()[:LONGEST]) for n in found if n <= len(texts)]
     return [Line(number, text, "your cell") for number, text in texts if does_something(text)]
 
 
@@ -81,9 +85,12 @@ def does_something(text):
 
 def numbers(code):
     """The numbers of the lines that a function consists of, and the functions inside it."""
-    own = {number for *_, number in code.co_lines() if number}
-    inner = (numbers(constant) for constant in code.co_consts if inspect.iscode(constant))
-    return own.union(*inner)
+    found, left = set(), [code]
+    while left:
+        code = left.pop()
+        found |= {number for *_, number in code.co_lines() if number}
+        left += [constant for constant in code.co_consts if inspect.iscode(constant)]
+    return found
 
 
 def place(filename):

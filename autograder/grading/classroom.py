@@ -133,6 +133,10 @@ class Classroom:
         missing = [name for name in self.notebooks if name not in known]
         if len(missing) == 1 and len(others) == 1:  # it was given another name
             known[missing[0]] = there[others[0]]
+        for name in missing:  # it may lie in a folder below
+            below = [p for p in folder.rglob(f"{name}.ipynb") if submission.is_ordinary(p, folder)]
+            if name not in known and len(below) == 1:
+                known[name] = below[0]
         handed = Handed(student, folder, known, tuple(others))
         try:
             handed.timestamp = self.directory.get_existing_timestamp(str(folder))

@@ -1,12 +1,15 @@
 """Outputs of learners' cells, reduced to text and pictures: they may be forged."""
 
+import re
+
 from nbformat.notebooknode import NotebookNode
 
 from .sandbox.shell import MOST_PICTURES, MOST_TEXT, plain
-from .submission import is_picture
 
 MOST_OUTPUTS = 200
 LONGEST = 2 * MOST_TEXT
+PICTURES = {"image/png": "iVBORw0KGgo", "image/jpeg": "/9j/"}  # and how they begin
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def output(raw):
@@ -14,7 +17,7 @@ def output(raw):
     kind = raw.get("output_type") if isinstance(raw, dict) else None
     if kind == "stream":
         name = "stderr" if raw.get("name") == "stderr" else "stdout"
-        return NotebookNode(output_type="stream", name=name, text=text(raw.get("text")))
+        return NotebookNode(output_type="stream", name=name, text=text(joined(raw.get("text"))))
     if kind == "error":
         lines = raw.get("traceback")
         lines = lines if isinstance(lines, list) else []
@@ -26,12 +29,13 @@ def output(raw):
         )
     if kind in ("display_data", "execute_result"):
         data = raw.get("data") if isinstance(raw.get("data"), dict) else {}
+        data = {mime: joined(data.get(mime)) for mime in ("text/plain", *PICTURES)}
         kept = {}
-        if isinstance(data.get("text/plain"), str):
+        if isinstance(data["text/plain"], str):
             kept["text/plain"] = text(data["text/plain"])
-        for mime in ("image/png", "image/jpeg"):
-            picture = data.get(mime)
-            if isinstance(picture, str) and len(picture) <= MOST_PICTURES and picture.isascii():
+        for mime in PICTURES:
+            picture = data[mime]
+            if isinstance(picture, str) and len(picture) <= MOST_PICTURES:
                 kept |= {mime: picture} if is_picture(picture, mime) else {}
         if not kept:
             return None
@@ -49,5 +53,16 @@ def outputs(raw):
     return [each for each in made if each is not None]
 
 
+def joined(value):
+    """A text that a notebook's file may hold line by line."""
+    is_lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
+    return "".join(value) if is_lines else value
+
+
 def text(value):
     return plain(value[:LONGEST]) if isinstance(value, str) else ""
+
+
+def is_picture(text, mime):
+    """Is this base64, and does it begin as such a picture does?"""
+    return text.lstrip().startswith(PICTURES[mime]) and BASE64.fullmatch(text) is not None

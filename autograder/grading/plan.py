@@ -8,6 +8,7 @@ has its text again.
 import ast
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -15,7 +16,9 @@ from nbformat.notebooknode import NotebookNode
 from course.notebook import DEMONSTRATION
 
 from ..checks import find
-from .submission import NEW_CELL, harmless
+from ..files import names_defined
+from .names import imported
+from .submission import harmless, made_cell
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Plan:
         cells: those that nbgrader knows, in their order.
         demonstrations: texts of the instructor's cells that show something, and need not run.
         kernelspec: as the instructor's notebook has it.
+        setup: the instructor's first cells that import what the others need.
     """
 
     assignment: str
@@ -68,9 +72,16 @@ class Plan:
     cells: tuple[Cell, ...]
     demonstrations: frozenset[str] = frozenset()
     kernelspec: str = "{}"
+    setup: tuple[str, ...] = ()
 
     def cell(self, grade_id):
         return next((cell for cell in self.cells if cell.grade_id == grade_id), None)
+
+    @property
+    def language(self):
+        """What the instructor's notebook is written in; Python if it says nothing."""
+        language = json.loads(self.kernelspec).get("language")
+        return str(language or "python").lower()
 
     @property
     def lesson(self):
@@ -116,7 +127,7 @@ def plan_of(notebook, source=None):
                 worth.max_score if worth is not None else None,
             )
         )
-    order, demonstrations = instructors_order(source)
+    order, demonstrations, setup = instructors_order(source)
     place = {name: number for number, name in enumerate(order)}
     cells.sort(key=lambda cell: place.get(cell.grade_id, len(place)))
     return Plan(
@@ -125,35 +136,40 @@ def plan_of(notebook, source=None):
         tuple(cells),
         demonstrations,
         notebook.kernelspec or "{}",
+        setup,
     )
 
 
 def instructors_order(source):
-    """The grade ids in the instructor's notebook, and the texts of its demonstrations."""
+    """The grade ids in the instructor's notebook, the texts of its demonstrations, its set-up."""
     try:
         cells = nbformat.read(source, as_version=4).cells if source else []
     except Exception:  # it may be gone by now: the gradebook's order will do
-        return [], frozenset()
+        return [], frozenset(), ()
     ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
     shown = [c.source.strip() for c in cells if DEMONSTRATION in c.metadata.get("tags", [])]
-    return [name for name in ids if name], frozenset(shown)
+    first = next((number for number, name in enumerate(ids) if name), len(cells))
+    texts = [cell.source for cell in cells[:first] if cell.cell_type == "code"]
+    setup = tuple(text for text in texts if text.strip() not in shown and imported(text))
+    return [name for name in ids if name], frozenset(shown), setup
 
 
 def put_back(notebook, plan):
     """The submission with exactly the plan's cells in it, among the learner's own."""
-    last = {}
+    copies = copies_of(notebook, plan)
+    counts = {name: the_one(notebook, copies[name], plan.cell(name)) for name in copies}
+    setup = missing_setup(notebook, plan)
+    cells = [made_cell("code", source) for source in setup]
     for number, cell in enumerate(notebook.cells):
-        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        known = plan.cell(grade_id)
-        if known is not None and not (grade_id in last and is_empty(cell, known)):
-            last[grade_id] = number
-    for number, cell in enumerate(notebook.cells):
-        marks = cell.metadata.pop("nbgrader", {})
-        known = plan.cell(marks.get("grade_id"))
-        if known is not None and last.get(known.grade_id) == number:
-            notebook.cells[number] = restored(known, cell)
+        known = plan.cell(cell.metadata.pop("nbgrader", {}).get("grade_id"))
+        if known is not None and counts[known.grade_id] == number:
+            if known.locked and defines_more(cell, known):  # cells that were merged, perhaps
+                cells.append(made_cell("code", cell.source))
+            cell = restored(known, cell)
+        cells.append(cell)
+    notebook.cells = cells
     for number, known in enumerate(plan.cells):
-        if known.grade_id not in last and (known.grade or known.task):
+        if known.grade_id not in copies and (known.grade or known.task):
             before = plan.cells[number - 1].grade_id if number else None
             notebook.cells.insert(place_after(notebook, before), restored(known))
     kernelspec = json.loads(plan.kernelspec)
@@ -169,6 +185,37 @@ def put_back(notebook, plan):
     return notebook
 
 
+def copies_of(notebook, plan):
+    """{grade id: the numbers of the cells that bear it}, for the plan's cells."""
+    copies = {}
+    for number, cell in enumerate(notebook.cells):
+        known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if known is not None:
+            copies.setdefault(known.grade_id, []).append(number)
+    return copies
+
+
+def the_one(notebook, numbers, known):
+    """Which of several copies of a cell counts: the last that something was done to."""
+    done = [number for number in numbers if not is_empty(notebook.cells[number], known)]
+    return done[-1] if done else numbers[0]
+
+
+def missing_setup(notebook, plan):
+    """The instructor's first cells, as far as the submission has not what they import."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    if not any(text.strip() for text in texts):
+        return []
+    there = set().union(*({*imported(text), *names_defined(text)} for text in texts))
+    return [source for source in plan.setup if not imported(source) <= there]
+
+
+def defines_more(cell, known):
+    """Was something written into a locked cell that others may need?"""
+    new = set(names_defined(cell.source)) - set(names_defined(known.source))
+    return cell.cell_type == "code" and bool(new)
+
+
 def is_empty(cell, known):
     """Has nothing been done to this copy of a cell?"""
     return not cell.source.strip() or cell.source == known.source
@@ -177,7 +224,7 @@ def is_empty(cell, known):
 def restored(known, cell=None):
     """A cell as the plan has it; what is not locked keeps the learner's text."""
     kept = known.source if cell is None or known.locked else cell.source
-    new = NEW_CELL[known.cell_type](kept)
+    new = made_cell(known.cell_type, kept)
     new.metadata["nbgrader"] = known.marks
     if cell is not None and "attachments" in cell and known.cell_type == "markdown":
         new.attachments = cell.attachments
@@ -197,6 +244,7 @@ def place_after(notebook, grade_id):
 # --- What a check cell asks -----------------------------------------------------------------------
 
 
+@lru_cache(maxsize=512)
 def asked_of(source):
     """The call in a cell that consists of one `check(…)` or `check_quiz(…)`; None otherwise."""
     try:

@@ -9,11 +9,13 @@ from nbgrader.utils import determine_grade
 from ..files import names_defined
 from .judge import Result
 from .keeper import EndedError, described, level_of
-from .names import names_read
+from .names import has_definitions, names_read
 from .outputs import outputs
 from .plan import asked_of, exercise_asked, quiz_asked
 from .sandbox.walls import Limits
 
+UNSHOWN = "This cell ended in an error, which it did not show."
+ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
 ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
 NOT_RUN = "(Not run for grading: this cell shows something, and nothing depends on it.)"
 LEFT_OUT = "(Not run for grading: it uses {names}, from a cell that only shows something.)"
@@ -79,8 +81,10 @@ class Run:
             set(names_defined(c.source)) for c, s in zip(self.cells, self.steps) if s.kind == "run"
         ]
         shown -= set().union(*bound)
+        wanted = {step.name for step in self.steps} - {""}
         for cell, step in zip(self.cells, self.steps):
-            if step.kind == "run" and "nbgrader" not in cell.metadata:
+            needed = has_definitions(cell.source) or wanted & set(names_defined(cell.source))
+            if step.kind == "run" and "nbgrader" not in cell.metadata and not needed:
                 missing = sorted(names_read(cell.source) & shown)
                 if missing:
                     step.kind = "left out"
@@ -113,6 +117,8 @@ class Run:
         """Run and check everything that has not been done; run again what the rest needs."""
         if self.files:
             box.request("files", 20, files=list(self.files))
+        if any(step.kind == "run" and step.known is not None for step in self.steps):
+            box.request("environment", 5, variables=ENVIRONMENT)
         ran = []
         for number, (cell, step) in enumerate(zip(self.cells, self.steps)):
             if step.kind == "left out" or number in self.deadly:
@@ -134,37 +140,45 @@ class Run:
         if not first or not isinstance(said, dict):
             return
         cell.outputs = outputs(said.get("outputs"))
-        count = said.get("number")
-        cell.execution_count = count if type(count) is int and 0 <= count < 10**6 else None
+        errors = [each for each in cell.outputs if each.output_type == "error"]
+        if said.get("failed") is True and not errors:
+            cell.outputs.append(failure(UNSHOWN))
         if step.known is not None:
             self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
-        for each in cell.outputs:
-            if each.output_type == "error" and each.ename == "TimeoutError":
+        count = said.get("number")
+        cell.execution_count = count if type(count) is int and 0 <= count < 10**6 else None
+        for each in errors:
+            if each.ename == "TimeoutError":
                 self.graded.events.append(f"a cell was stopped after {seconds:g} seconds")
 
     def check_cell(self, box, cell, step, ran):
-        if step.kind == "quiz":
-            stem, name, seed = step.asked
-            answers = box.request("value", 5, name=name)
-            result = self.judge.quiz(step.known, stem, answers, seed)
-        else:
-            result = self.judge.check(
-                step.known, step.asked, box, step.name, ran, self.limits.check
-            )
-            if not result.passed:  # the right version may come in a later cell
-                self.later[self.number] = box.request("has", 5, name=step.name)
+        result = self.judged(box, step, ran)
+        if not result.passed:  # the right version may come in a later cell
+            self.later[self.number] = self.identity(box, step.name)
         self.record(cell, step, result)
 
     def check_again(self, box, number, before, ran):
         """Was something wrong where it was checked, and is it there anew at the end?"""
         cell, step = self.cells[number], self.steps[number]
         del self.later[number]
-        now = box.request("has", 5, name=step.name)
+        now = self.identity(box, step.name)
         if now is None or now == before:
             return
-        result = self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
+        result = self.judged(box, step, ran)
         if result.points > self.graded.results[step.known.grade_id].points:
             self.record(cell, step, result)
+
+    def judged(self, box, step, ran):
+        if step.kind == "quiz":
+            stem, seed = step.asked
+            answers = box.request("value", 5, name=step.name)
+            return self.judge.quiz(step.known, stem, answers, seed)
+        return self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
+
+    def identity(self, box, name):
+        """Something that changes when a name is bound anew; None if it is not bound."""
+        said = box.request("has", 5, name=name)
+        return said if type(said) is int else None
 
     def record(self, cell, step, result):
         self.graded.results[step.known.grade_id] = result
@@ -186,7 +200,7 @@ class Run:
             self.record(cell, step, result)
         elif step.kind == "run":
             self.deadly.add(self.number)
-            cell.outputs = [failure(reason)]
+            cell.outputs = [failure(f"This cell {reason}")]
             if step.known is not None:
                 self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
 
@@ -221,7 +235,8 @@ def step_of(cell, plan):
     if call is not None and exercise_asked(call):
         return Step("check", known, exercise_asked(call), call.args[0].id)
     if call is not None and quiz_asked(call):
-        return Step("quiz", known, quiz_asked(call))
+        stem, name, seed = quiz_asked(call)
+        return Step("quiz", known, (stem, seed), name)
     return Step("run", known)
 
 
@@ -246,6 +261,5 @@ def stream(text, name="stdout"):
     return NotebookNode(output_type="stream", name=name, text=text + "\n")
 
 
-def failure(reason):
-    text = f"This cell {reason}"
+def failure(text):
     return NotebookNode(output_type="error", ename="Stopped", evalue=text, traceback=[text])

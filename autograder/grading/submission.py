@@ -9,19 +9,35 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import torch
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
+from nbformat.notebooknode import NotebookNode
+from nbformat.v4 import new_notebook
 
-LARGEST_FILE = 20 * 2**20
+from .outputs import PICTURES, is_picture, outputs
+
+LARGEST_FILE = 50 * 2**20
+MOST_PARTS = 3_000_000  # every part of JSON takes far more memory than it takes characters
 MOST_CELLS = 1000
 LONGEST_CELL = 100_000
-NEW_CELL = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
-PICTURES = ("image/png", "image/jpeg")
-# What Markdown passes on to a browser as HTML, and links that run something.
+KINDS = ("code", "markdown", "raw")
+BEGINNINGS = {
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a compressed archive",
+    b"%PDF": "a PDF",
+    b"SQLite format 3": "a database",
+    b"<": "a web page",
+}
+CELL_BEGINS = re.compile(r'\{\s*"(?:attachments|cell_type|execution_count|id|metadata)"\s*:')
+CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+# What Markdown passes on to a browser as HTML, and links that lead elsewhere than to a page: there
+# are many ways to write `javascript:`, and few that begin as these do.
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
-SCRIPT_LINK = re.compile(r"(java|vb)script\s*:|data\s*:\s*(text|application)", re.IGNORECASE)
+PAGE = r"https?://|mailto:|attachment:|#|\)|[\w./-]+(?:[)\s?#]|$)"
+OTHER_LINK = re.compile(rf"\](?=[(:])(?![(:]\s*(?:{PAGE}))", re.IGNORECASE)
 
 
 @dataclass
@@ -32,8 +48,12 @@ class Submission:
     troubles: list[str] = field(default_factory=list)
 
 
-def read(path):
-    """The Submission in a file; an empty notebook, and a sentence, if there is none to be read."""
+def read(path, with_outputs=False):
+    """The Submission in a file; an empty notebook, and a sentence, if there is none to be read.
+
+    Args:
+        with_outputs: keep what the notebook claims to have shown, as text and pictures.
+    """
     path = Path(path)
     found = Submission(new_notebook())
     try:
@@ -47,7 +67,9 @@ def read(path):
             raise UnreadableError(f"is larger than {LARGEST_FILE // 2**20} MB")
         text = text_of(path.read_bytes())
         try:
-            cells = cells_of(parsed(text))
+            notebook = parsed(text)
+            cells = cells_of(notebook)
+            found.troubles += [f"{path.name} {trouble}." for trouble in unusual(notebook)]
         except UnreadableError as trouble:
             cells = salvaged(text)
             if not cells:
@@ -62,12 +84,29 @@ def read(path):
     if len(cells) > MOST_CELLS:
         found.troubles.append(f"{path.name} has {len(cells)} cells; at most {MOST_CELLS} are read.")
     kept = worth_keeping(cells)
-    found.notebook.cells = [cell for cell in map(new_cell, kept) if cell is not None]
-    if len(found.notebook.cells) < len(kept):
-        found.troubles.append(f"{path.name} has cells that are none; they were left out.")
+    made = [new_cell(cell) for cell in kept]
+    recognise(kept, made)
+    if with_outputs:
+        keep_outputs(kept, made)
+    found.notebook.cells = [cell for cell in made if cell is not None]
+    for number, cell in enumerate(found.notebook.cells):
+        cell.id = f"cell-{number}"  # its own may be there twice, or be none
+    found.troubles += [f"{path.name} {trouble}." for trouble in told_of(kept, made)]
     if not found.notebook.cells:
         found.troubles.append(f"{path.name} has no cells.")
     return found
+
+
+def told_of(cells, made):
+    """What of these cells could not be taken over."""
+    none = made.count(None)
+    if none:
+        what = "an entry that is no cell" if none == 1 else f"{none} entries that are no cells"
+        yield f"has {what}; nothing was read there"
+    long = sum(len(text_in(cell) or "") > LONGEST_CELL for cell in cells)
+    if long:
+        what = "a cell" if long == 1 else f"{long} cells"
+        yield f"has {what} of more than {LONGEST_CELL:,} characters; only so many were read"
 
 
 class UnreadableError(Exception):
@@ -76,24 +115,35 @@ class UnreadableError(Exception):
 
 def text_of(data):
     """The file as text; BOMs and other encodings than UTF-8 are forgiven."""
-    if not data.strip():
+    if not data.strip(b"\0 \t\r\n"):  # zeros are what a computer that went off leaves behind
         raise UnreadableError("is empty")
-    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    for encoding in ("utf-16",) if wide else ("utf-8-sig", "latin-1"):
+    head = data[:100].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for beginning, what in BEGINNINGS.items():
+        if head.startswith(beginning):
+            raise UnreadableError(f"is {what}, and no notebook")
+    for encoding in (json.detect_encoding(data), "cp1252", "latin-1"):
         try:
             return data.decode(encoding)
         except UnicodeError:
             continue
-    raise UnreadableError("is no text")
+    raise AssertionError("latin-1 reads everything")
 
 
 def parsed(text):
     """What JSON says."""
+    if sum(map(text.count, "{[,")) > MOST_PARTS:
+        raise UnreadableError("has too many parts to be a notebook")
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)  # line breaks within a text are forgiven
     except RecursionError:
         raise UnreadableError("is nested too deep to be a notebook") from None
     except json.JSONDecodeError as error:
+        conflict = CONFLICT.search(text)
+        if conflict:
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise UnreadableError(
+                f"has the marks of a merge that was never finished (<<<<<<<, line {line})"
+            ) from None
         ends = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip()) - 1
         why = "ends in the middle" if ends else f"is not JSON from line {error.lineno} on"
         raise UnreadableError(f"{why}, so it is no notebook that can be opened") from None
@@ -103,19 +153,41 @@ def parsed(text):
 
 def salvaged(text):
     """The cells that are whole in what is left of a notebook."""
-    cells, decoder = [], json.JSONDecoder()
-    start = text.find("[", text.find('"cells"'))
-    place = start + 1
-    while start > 0 and '"cells"' in text and len(cells) < MOST_CELLS:
-        place = text.find("{", place)
+    cells, decoder = [], json.JSONDecoder(strict=False)
+    place, wasted = 0, 0
+    if '"cells"' not in text or sum(map(text.count, "{[,")) > MOST_PARTS:
+        return []
+    while len(cells) < MOST_CELLS and wasted <= 2 * len(text):
+        begins = CELL_BEGINS.search(text, place)
+        if begins is None:
+            break
+        place = begins.end()
         try:
-            cell, place = decoder.raw_decode(text, place) if place >= 0 else (None, 0)
+            cell, end = decoder.raw_decode(text, begins.start())
+        except json.JSONDecodeError as error:  # this one is broken, the next may not be
+            wasted += error.pos - begins.start()
+            continue
         except (ValueError, RecursionError):
-            break
-        if not isinstance(cell, dict) or "cell_type" not in cell:
-            break
-        cells.append(cell)
+            wasted += len(text)
+            continue
+        if isinstance(cell, dict) and "cell_type" in cell:
+            cells.append(cell)
+            place = end
+        else:
+            wasted += end - begins.start()
     return cells
+
+
+def unusual(notebook):
+    """What a notebook says of itself that another program than ours would stumble over."""
+    if notebook.get("nbformat") != 4:
+        said = repr(notebook.get("nbformat"))[:20] if "nbformat" in notebook else "nothing"
+        yield f"says {said} where the number of its format, 4, belongs; its cells were read"
+    metadata = notebook.get("metadata")
+    spec = metadata.get("kernelspec") if isinstance(metadata, dict) else None
+    language = spec.get("language") if isinstance(spec, dict) else None
+    if isinstance(language, str) and language.lower() not in ("", "python"):
+        yield f"was written for {language[:20]!r}; its cells were run as Python"
 
 
 def cells_of(notebook):
@@ -140,9 +212,20 @@ def worth_keeping(cells):
     if len(cells) <= MOST_CELLS:
         return cells
     known = {n for n, cell in enumerate(cells) if grade_id_of(cell)}
-    others = [n for n in range(len(cells)) if n not in known]
+    others = nearest(known, len(cells))
     kept = sorted([*sorted(known)[:MOST_CELLS], *others[: max(0, MOST_CELLS - len(known))]])
     return [cells[n] for n in kept]
+
+
+def nearest(known, count):
+    """The numbers of all other cells, those beside known ones first."""
+    far = [count] * count
+    for numbers in (range(count), range(count - 1, -1, -1)):
+        distance = count
+        for n in numbers:
+            distance = 0 if n in known else distance + 1
+            far[n] = min(far[n], distance)
+    return sorted((n for n in range(count) if n not in known), key=far.__getitem__)
 
 
 def grade_id_of(cell):
@@ -153,20 +236,64 @@ def grade_id_of(cell):
     return grade_id if isinstance(grade_id, str) else ""
 
 
+def recognise(cells, made):
+    """Cells that have lost nbgrader's metadata are known by their ids, where they are the same."""
+    named = {grade_id_of(cell) for cell in cells}
+    for raw, cell in zip(cells, made):
+        if cell is None or cell.metadata or not isinstance(raw.get("id"), str):
+            continue
+        metadata = raw.get("metadata")
+        marked = isinstance(metadata, dict) and metadata.get("nbgrader")
+        if not marked and raw["id"] not in named:
+            cell.metadata["nbgrader"] = {"grade_id": raw["id"], "by_id": True}
+
+
+def keep_outputs(cells, made):
+    for raw, cell in zip(cells, made):
+        if cell is not None and cell.cell_type == "code":
+            cell.outputs = outputs(raw.get("outputs"))
+            number = raw.get("execution_count")
+            cell.execution_count = number if type(number) is int and number >= 0 else None
+
+
+def text_in(cell):
+    """The text of a cell; None if there is none."""
+    source = cell.get("source", cell.get("input", "")) if isinstance(cell, dict) else None
+    if isinstance(source, list):  # `input` is what format 3 calls it
+        source = "".join(flattened(source))
+    return source if isinstance(source, str) else None
+
+
+def flattened(parts):
+    """The texts in a list, also in lists within it."""
+    waiting = list(reversed(parts))
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += reversed(part)
+        elif isinstance(part, str):
+            yield part
+
+
+def made_cell(kind, source):
+    """A new cell; nbformat checks its own against a schema, which takes ten times as long."""
+    cell = NotebookNode(cell_type=kind, id="", metadata=NotebookNode(), source=source)
+    if kind == "code":
+        cell.outputs, cell.execution_count = [], None
+    return cell
+
+
 def new_cell(raw):
     """A cell with the text and the grade id of another; None if that is no cell."""
-    if not isinstance(raw, dict):
+    source = text_in(raw)
+    if source is None:
         return None
     kind = raw.get("cell_type")
-    source = raw.get("source", raw.get("input", ""))  # `input` in format 3
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str):
-        return None
+    kind = kind if isinstance(kind, str) else ""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     source = source.encode("utf-8", "replace").decode()  # half characters cannot be written
-    kind = kind if kind in NEW_CELL else "markdown" if kind in ("heading", "html") else "raw"
-    cell = NEW_CELL[kind](source[:LONGEST_CELL])
+    kind = kind if kind in KINDS else "markdown" if kind in ("heading", "html") else "raw"
+    cell = made_cell(kind, source[:LONGEST_CELL])
     if grade_id_of(raw):
         cell.metadata["nbgrader"] = {"grade_id": grade_id_of(raw)}
     pictures = pictures_of(raw.get("attachments"))
@@ -182,21 +309,17 @@ def pictures_of(attachments):
         if isinstance(bundle, dict):
             for mime in PICTURES:
                 if isinstance(bundle.get(mime), str) and is_picture(bundle[mime], mime):
-                    kept[str(name)] = {mime: bundle[mime]}
+                    name = name.encode("utf-8", "replace").decode()
+                    kept[name] = {mime: bundle[mime]}
     return kept
 
 
-def is_picture(text, mime):
-    """Does this base64 text begin as such a picture does?"""
-    return text.lstrip().startswith({"image/png": "iVBORw0KGgo", "image/jpeg": "/9j/"}[mime])
-
-
 def harmless(markdown):
-    """Markdown that shows its HTML instead of being it, and without links that run something."""
-    pieces = re.split(r"(```.*?```|`[^`\n]*`)", markdown, flags=re.DOTALL)
-    for number in range(0, len(pieces), 2):  # the odd ones are code, and shown as it is
-        pieces[number] = SCRIPT_LINK.sub("(link removed)", TAG.sub("&lt;", pieces[number]))
-    return "".join(pieces)
+    """Markdown that shows its HTML instead of being it, and without links that run something.
+
+    The same in prose, in formulas and in code: what looks like code here may be none for a browser.
+    """
+    return OTHER_LINK.sub("] ", TAG.sub("< ", markdown))
 
 
 # --- What lies beside a notebook ------------------------------------------------------------------
@@ -244,12 +367,31 @@ def contents(files):
 def with_notice(notebook, troubles):
     """The notebook, which begins with what was wrong with it."""
     if troubles:
-        notice = new_markdown_cell("> " + harmless(" ".join(troubles)))
+        notice = made_cell("markdown", "> " + harmless(" ".join(troubles)))
         notice.id = "notice"
         notebook.cells.insert(0, notice)
     return notebook
 
 
 def as_text(notebook):
-    """A notebook as its file's text."""
-    return nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n"
+    """A notebook as its file's text, as nbformat writes it: long texts as lists of lines. It was
+    made here, and needs no checking."""
+    cells = [cell | {"source": lines(cell.source)} for cell in notebook.cells]
+    for cell in cells:
+        if "outputs" in cell:
+            cell["outputs"] = [output_in_lines(output) for output in cell["outputs"]]
+    whole = notebook | {"cells": cells}
+    return json.dumps(whole, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def output_in_lines(output):
+    if output.output_type == "stream":
+        return output | {"text": lines(output.text)}
+    if "data" in output:
+        data = {mime: lines(text) for mime, text in output.data.items()}
+        return output | {"data": data}
+    return output
+
+
+def lines(text):
+    return text.splitlines(keepends=True)

@@ -52,6 +52,10 @@ class Inside:
                 file.write(content.numpy().tobytes())
         return True
 
+    def do_environment(self, variables):
+        os.environ.update(variables)
+        return True
+
     def do_cell(self, source, seconds):
         return run_cell(self.shell, source, seconds, self.spill)
 

@@ -10,6 +10,7 @@ import sys
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import SList
 from traitlets import Type
 from traitlets.config import Config
 
@@ -124,7 +125,7 @@ class Hook(DisplayHook):
 class Shell(InteractiveShell):
     """IPython without terminal, history, or files of its own."""
 
-    shown = Shown()
+    shown, seconds = Shown(), 0.0
     display_pub_class = Type(Publisher)
     displayhook_class = Type(Hook)
 
@@ -139,12 +140,20 @@ class Shell(InteractiveShell):
         pass
 
     def _showtraceback(self, etype, evalue, stb):
+        if etype is OutOfTime:
+            etype, evalue = TimeoutError, f"the cell was stopped after {self.seconds:g} seconds"
         self.shown.error(getattr(etype, "__name__", etype), evalue, stb)
 
     def system(self, command):
-        raise PermissionError("commands of the system cannot be run where notebooks are graded")
+        """No command is run; what else stands in the cell is not to suffer for that."""
+        print("(Not run for grading: a command of the system.)")
+        self.user_ns["_exit_code"] = 1
 
-    system_raw = system_piped = getoutput = system
+    system_raw = system_piped = system
+
+    def getoutput(self, command, split=True, depth=0):
+        self.system(command)
+        return SList() if split else ""
 
 
 def run_cell(shell, source, seconds, spill):
@@ -153,7 +162,8 @@ def run_cell(shell, source, seconds, spill):
     Args:
         spill: a file that takes what is written to descriptors 1 and 2 from below Python.
     """
-    shell.shown = shown = Shown()
+    shell.shown, shell.seconds = Shown(), seconds
+    shown = shell.shown
     outer = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Stream("stdout", shell), Stream("stderr", shell)
     begun = os.fstat(spill).st_size
