@@ -50,6 +50,7 @@ def main(arguments=None):
     grade.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
     grade.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
     grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
     grade.add_argument("--student", default="*", metavar="ID", help="only this one")
     grade.add_argument("--regrade", action="store_true", help="also what is graded already")
     grade.add_argument("--resume", action="store_true", help="go on; it does so in any case")

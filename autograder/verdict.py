@@ -13,7 +13,7 @@ class Verdict:
     Args:
         exercise: its id.
         score, max_score: points.
-        seed: with which the same check can be had again.
+        seed: with which the same check can be had again; None where that is not told.
         diagnosis: id of the mistake that was recognised, or None.
         also: id of a second one.
         works, missing: what the properties that hold, and that do not hold, promise.
@@ -75,7 +75,7 @@ class Verdict:
         if self.printed:
             parts.append(wrapped("Printed: ", self.printed))
         parts += [wrapped("Hint:    ", hint) for hint in self.hints[:hints]]
-        parts.append(f"  (The same check again: seed={self.seed}.)")
+        parts += [f"  (The same check again: seed={self.seed}.)"] if self.seed is not None else []
         return "\n".join(parts)
 
 

@@ -1,10 +1,12 @@
-"""Processes that grade, side by side: each has a judge and a warm sandbox of its own.
+"""Who grades: this process alone, several beside each other, or those of a cluster. Each has a
+judge and a warm sandbox of its own.
 
 Learners' code never runs in one of these, nor do they open the gradebook. They are given
 the paths of a submission, and give back what is to be written.
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -228,3 +230,61 @@ def one_thread():
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = before
+
+
+class Cluster:
+    """The processes of a Dask cluster, on machines that see the same files.
+
+    A batch is the task, and nothing in it can end the process that it runs in: learners' code
+    runs in children of a sandbox there, as here.
+
+    Args:
+        address: of the scheduler.
+    """
+
+    BATCH = 10
+
+    def __init__(self, orders, address):
+        try:
+            from distributed import Client
+        except ImportError:
+            raise CannotStartError(
+                "--scheduler needs Dask: pip install distributed (here and on all machines)."
+            ) from None
+        try:
+            self.client = Client(address, timeout=20)
+        except (OSError, ValueError) as error:
+            raise CannotStartError(f"No scheduler answers at {address} ({error}).") from None
+        self.orders = orders
+
+    def grade(self, jobs):
+        """Yield a Done for each job, in the order in which they are finished."""
+        from distributed import as_completed
+
+        batches = iter(lambda: list(itertools.islice(jobs, self.BATCH)), [])
+        tasks = {}
+        for batch in batches:
+            task = self.client.submit(attempt_all, batch, self.orders, pure=False, retries=1)
+            tasks[task.key] = batch
+            tasks.setdefault("all", []).append(task)
+        for task in as_completed(tasks.get("all", [])):
+            if task.status == "finished":
+                yield from task.result()
+            else:
+                why = f"its machine failed: {task.exception()}"
+                yield from (Done(job.student, error=why) for job in tasks[task.key])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+
+
+class CannotStartError(Exception):
+    """Says why, and what to do."""
+
+
+def attempt_all(jobs, orders):
+    """What a machine of a cluster does."""
+    return list(Single(orders).grade(jobs))

@@ -19,7 +19,7 @@ from . import (
     seeds,
 )
 from .classroom import Classroom, CourseError
-from .crew import Crew, Job, Orders, Single
+from .crew import CannotStartError, Cluster, Crew, Job, Orders, Single
 
 GRADED, PROBLEMS, COULD_NOT = 0, 1, 2  # exit codes
 WORTH_A_PROCESS = 15  # submissions: another process takes some seconds to start
@@ -54,6 +54,11 @@ class Run:
     def __init__(self, classroom, options):
         self.classroom, self.options = classroom, options
         self.plans = classroom.plans()
+        for plan in self.plans.values():
+            if plan.language != "python":
+                raise CourseError(
+                    f"{plan.notebook}.ipynb is written in {plan.language}; only Python is run here."
+                )
         self.seed = seeds.seed_of(classroom.root, classroom.assignment)
         self.latest = records.latest(classroom.root, classroom.assignment)
         self.counts = {"graded": 0, "as before": 0, "problems": 0}
@@ -109,15 +114,23 @@ class Run:
         first = next(jobs, None)
         if first is None:
             return
-        count = min(self.options.jobs or processors(), -(-total // WORTH_A_PROCESS))
-        hands = Crew(orders, count) if count > 1 else Single(orders)
-        with hands as crew, self.progress(total) as bar:
+        with self.hands(orders, total) as crew, self.progress(total) as bar:
             for done in crew.grade(chain(first, jobs)):
                 if done.error.startswith("unprotected: "):
                     raise CourseError(refusal(done.error.removeprefix("unprotected: ")))
                 self.finish(done)
                 bar.update(self.counts["as before"] + self.done - bar.n)
             bar.update(total - bar.n)
+
+    def hands(self, orders, total):
+        """Who is to grade so many submissions."""
+        if self.options.scheduler:
+            try:
+                return Cluster(orders, self.options.scheduler)
+            except CannotStartError as error:
+                raise CourseError(str(error)) from None
+        count = min(self.options.jobs or processors(), -(-total // WORTH_A_PROCESS))
+        return Crew(orders, count) if count > 1 else Single(orders)
 
     @property
     def done(self):

@@ -213,3 +213,10 @@ def test_two_runs_do_not_meet(course):
         done = autograder("grade", STEM, folder=course)
     assert done.returncode == 2
     assert "Another `autograder grade` is at work" in done.stderr
+
+
+def test_a_cluster_needs_dask(course, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    done = autograder("grade", STEM, "--scheduler", "tcp://127.0.0.1:1", folder=course)
+    assert done.returncode == 2
+    assert "pip install distributed" in done.stderr
