@@ -1,5 +1,6 @@
 """A Subject behind the wall: what is examined lives in a box; its answers come over the line."""
 
+import re
 import time
 
 from ..files import names_defined
@@ -7,8 +8,13 @@ from ..limits import OutOfTime
 from ..subject import Subject
 from ..their_code import Line, lines_of_source, search
 from ..trial import Answer, Problem, comparable
+from .outputs import text
 
 MOST_PRINTED = 400
+MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
+MOST_MESSAGE = 2000
+LISTS = ("missing", "extra", "shared", "frozen", "changed", "no gradient", "ready made")
+TORCHS_NAME = re.compile(r"[\w.]{0,100}")
 
 
 class BehindWall(Subject):
@@ -50,13 +56,13 @@ class BehindWall(Subject):
         )
         if kind == "late":
             late = OutOfTime()
-            late.problem = answer if isinstance(answer, Problem) else None
+            late.problem = answer if is_problem(answer) else None
             raise late
-        if not is_answer(answer):
+        if not is_answer(answer, trial):
             self.box.end("sent something that is no answer.")
-        if len(self.printed) < MOST_PRINTED and isinstance(printed, str):
-            self.printed = (self.printed + printed)[:MOST_PRINTED]
-        return comparable(answer, trial)
+        if len(self.printed) < MOST_PRINTED:
+            self.printed = (self.printed + text(printed))[:MOST_PRINTED]
+        return comparable(cleaned(answer), trial)
 
     def find_line(self, pattern):
         return search(pattern, lines_of_source(self.source, self.name))
@@ -66,17 +72,17 @@ class BehindWall(Subject):
         for source, number, _ in reversed(problem.frames if problem else ()):
             lines = source.splitlines()
             if 0 < number <= len(lines) and lines[number - 1].strip():
-                return Line(number, lines[number - 1].strip()[:200], "your cell")
+                return Line(number, text(lines[number - 1].strip())[:200], "your cell")
         return None
 
 
 def three(reply):
-    if isinstance(reply, tuple) and len(reply) == 3:
+    if isinstance(reply, tuple) and len(reply) == 3 and isinstance(reply[0], str):
         return reply
     return "", None, ""
 
 
-def is_answer(answer):
+def is_answer(answer, trial):
     """Is this an Answer of which everything has the type it should have? A learner may forge it."""
     return (
         isinstance(answer, Answer)
@@ -85,11 +91,19 @@ def is_answer(answer):
         and all(isinstance(name, str) for name in [*answer.arrays, *answer.facts])
         and all(hasattr(array, "shape") for array in answer.arrays.values())
         and type(answer.begun) is int
+        and 0 <= answer.begun <= len(trial.calls)
         and (answer.problem is None or is_problem(answer.problem))
         and all(map(is_plain, answer.facts.values()))
-        and isinstance(answer.facts.get("ready made", []), list)
-        and all(isinstance(name, str) for name in answer.facts.get("ready made", []))
+        and all(isinstance(answer.facts.get(name, []), list) for name in LISTS)
+        and isinstance(answer.facts.get("shapes", {}), dict)
+        and all(map(is_torchs_name, answer.facts.get("ready made", [])))
+        and len(repr([answer.facts, [*answer.arrays]])) <= MOST_SAID
     )
+
+
+def is_torchs_name(name):
+    """Could torch call something so? (A learner's line is searched for these names.)"""
+    return isinstance(name, str) and bool(TORCHS_NAME.fullmatch(name))
 
 
 def is_plain(value):
@@ -114,3 +128,20 @@ def is_problem(problem):
             for frame in problem.frames
         )
     )
+
+
+def cleaned(answer):
+    """The Answer with texts that can be shown anywhere: they become a part of what is said."""
+    problem = answer.problem
+    if problem is not None:
+        message = text(problem.message)[:MOST_MESSAGE]
+        problem = Problem(text(problem.kind)[:100], message, problem.frames)
+    return Answer(answer.arrays, cleaned_value(answer.facts), problem, answer.begun)
+
+
+def cleaned_value(value):
+    if isinstance(value, dict):
+        return {text(key): cleaned_value(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(cleaned_value, value))
+    return text(value) if isinstance(value, str) else value

@@ -14,6 +14,7 @@ from ..limits import OutOfTime
 from . import wire
 from .behind import BehindWall
 from .keeper import EndedError
+from .outputs import text
 from .submission import harmless
 
 
@@ -30,6 +31,7 @@ class Result:
         html: the card, for the feedback; "" if there is none.
         diagnosis: ids of the mistakes that were recognised.
         shortcut: was a ready-made version used?
+        trouble: why this could not be judged, for whoever grades; "" if it could.
     """
 
     grade_id: str
@@ -42,6 +44,7 @@ class Result:
     exercise: str = ""
     diagnosis: tuple[str, ...] = ()
     shortcut: bool = False
+    trouble: str = ""
     seconds: float = 0.0
 
     @property
@@ -104,13 +107,19 @@ class Judge:
         except EndedError as end:
             end.result = result_of(cell, end.verdict)
             raise
+        except Exception as error:  # an answer as nobody imagined: it must not end the whole run
+            sentence = "What your code gives could not be compared with what is expected."
+            result = result_of(cell, stopped(exercise, self.seed_of(exercise), sentence))
+            said = f"{type(error).__name__}: {text(str(error))[:300]}"
+            result.trouble = f"{exercise.id} could not be judged ({said})"
+            return result
         return result_of(cell, verdict)
 
     def quiz(self, cell, stem, answers, seed):
         """The Result of a cell that says check_quiz(…)."""
         from course.quiz import as_card, as_text, judge_quiz, points_of
 
-        replies = judge_quiz(stem, answers, seed)
+        replies = judge_quiz(stem, letters(answers), seed)
         points, most = points_of(replies)
         return Result(
             cell.grade_id,
@@ -126,6 +135,7 @@ class Judge:
 def result_of(cell, verdict):
     """Points as the gradebook counts them: an instructor may have changed what a cell is worth."""
     share = verdict.score / verdict.max_score if verdict.max_score else 0.0
+    verdict.seed = None  # whoever hands in again is asked the same
     return Result(
         cell.grade_id,
         cell.points * share,
@@ -139,6 +149,12 @@ def result_of(cell, verdict):
         shortcut=verdict.diagnosis == "ready_made",
         seconds=verdict.seconds,
     )
+
+
+def letters(answers):
+    """The answers to a quiz, without what is none."""
+    pairs = answers.items() if isinstance(answers, dict) else ()
+    return {k: text(v)[:20] for k, v in pairs if type(k) is int and isinstance(v, str)}
 
 
 def comment_of(verdict):

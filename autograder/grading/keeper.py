@@ -94,6 +94,7 @@ class Keeper:
         limits = limits or Limits()
         for attempt in range(attempts):
             if self.process is None or self.process.poll() is not None:
+                self.let_go()
                 self.start()
             try:
                 return self.ask_for_box(limits, given)
@@ -119,7 +120,7 @@ class Keeper:
         with for_child, for_warden:
             text = json.dumps(request).encode()
             socket.send_fds(self.socket, [text], [for_child.fileno(), for_warden.fileno()])
-        box = Box(wire.Line(for_judge), for_keeper, limits, work)
+        box = Box(wire.Line(for_judge, wire.LARGEST_ANSWER), for_keeper, limits, work)
         hello = box.line.receive(time.monotonic() + 20)
         if "trouble" in hello:
             box.close()
@@ -133,16 +134,21 @@ class Keeper:
             )
         return box
 
+    def let_go(self):
+        """Of the zygote, if there is one."""
+        if self.process is None:
+            return
+        self.socket.close()  # the zygote then ends by itself
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+        self.process = None
+
     def close(self):
-        if self.process is not None:
-            self.socket.close()  # the zygote then ends by itself
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(5)
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            self.process.stderr.close()
-            self.process = None
+        self.let_go()
         self.folder.cleanup()
 
 
@@ -192,8 +198,10 @@ class Box:
         deadline = min(self.deadline, time.monotonic() + patience + GRACE)
         try:
             self.line.send_frame(wire.pack((asked, what, arguments)) + attached, deadline)
-            number, reply = self.line.receive(deadline)
-            if number != asked:
+            answer = self.line.receive(deadline)
+            if not isinstance(answer, tuple) or len(answer) != 2:
+                raise wire.GarbledError("no answer")
+            if type(answer[0]) is not int or answer[0] != asked:
                 raise wire.GarbledError("an answer that nobody asked for")
         except wire.LateError:
             total = time.monotonic() >= self.deadline
@@ -202,9 +210,9 @@ class Box:
             self.end(f"was stopped after {most:g} seconds{whole}. Does a loop in it ever end?")
         except wire.ClosedError:
             self.end()
-        except (wire.GarbledError, TypeError, ValueError) as error:
-            self.end(f"sent something that is no answer ({error})"[:200])
-        return reply
+        except wire.GarbledError as error:
+            self.end(f"sent something that is no answer ({error}).")
+        return answer[1]
 
     def end(self, reason=""):
         self.close()
@@ -218,7 +226,10 @@ class Box:
             return "ended its process."
         if status >= 0:
             return f"ended its whole process, with exit code {status}."
-        name = signal.Signals(-status).name
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-status, f"signal {-status}")
+        if self.used.get("full"):
+            return f"was stopped: it wrote more than {self.limits.disk // 2**20} MB."
         why = {
             "SIGKILL": " (perhaps it took too much memory)",
             "SIGXCPU": f" (it had computed for {self.limits.total:g} seconds)",
@@ -245,8 +256,10 @@ class Box:
         with contextlib.suppress(ValueError):
             self.used = json.loads(told or b"{}")
         if self.work is not None:
-            with contextlib.suppress(OSError):
+            try:
                 self.work.cleanup()
+            except (OSError, RecursionError):  # folders in folders in folders …
+                subprocess.run(["rm", "-rf", "--", self.work.name], check=False, timeout=60)
 
     def __enter__(self):
         return self

@@ -14,6 +14,8 @@ from .outputs import outputs
 from .plan import asked_of, exercise_asked, quiz_asked
 from .sandbox.walls import Limits
 
+MOST_SHOWN = 2**24  # characters of all outputs of a notebook
+TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
 UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
 ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
@@ -69,6 +71,7 @@ class Run:
         self.deadly = set()  # cells that ended the process
         self.later = {}  # checks to be done again when all cells have run
         self.number = 0
+        self.shown = 0  # characters of outputs
 
     def leave_out_demonstrations(self):
         """What only shows something is not run, nor what the learner built on it."""
@@ -145,6 +148,9 @@ class Run:
             cell.outputs.append(failure(UNSHOWN))
         if step.known is not None:
             self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
+        self.shown += sum(len(str(output)) for output in cell.outputs)
+        if self.shown > MOST_SHOWN:
+            cell.outputs = [stream(TOO_MUCH)]
         count = said.get("number")
         cell.execution_count = count if type(count) is int and 0 <= count < 10**6 else None
         for each in errors:
@@ -181,6 +187,8 @@ class Run:
         return said if type(said) is int else None
 
     def record(self, cell, step, result):
+        if result.trouble:
+            self.graded.events.append(result.trouble)
         self.graded.results[step.known.grade_id] = result
         cell.outputs = [
             NotebookNode(

@@ -19,7 +19,11 @@ from ..trial import Answer, Call, Problem, StandIn, Trial
 HEAD = struct.Struct(">IQ")
 LARGEST_TEXT = 2**21  # bytes of JSON
 LARGEST_BODY = 2**26  # bytes of tensors
+LARGEST_ANSWER = 2**23  # of them from the sandbox: the judge keeps many answers at once
+LARGEST_ARRAY = 2**21  # and of one tensor; what is right has a fifth of that
+MOST_PARTS = 100_000  # lists and dicts in a message
 DEEPEST = 40  # lists in lists
+LONGEST_DICT = 2000  # keys that are made to collide take the square of their number
 
 PLAIN = {kind.__name__: kind for kind in (Answer, Call, Problem, StandIn, Trial)}
 NEVER_SENT = ("digest",)  # functions stay with the judge
@@ -94,12 +98,16 @@ def plain(value, tensors, depth=0):
 
 def unpack(text, body):
     """The value in a frame's two parts; GarbledError if it is not what `pack` makes."""
+    if text.count(b"[") + text.count(b"{") > MOST_PARTS:
+        raise GarbledError("too many parts")
     try:
         described = json.loads(text, parse_constant=refuse)
         reader = Reader(body)
         value = reader.value(described)
-    except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
-        raise GarbledError(str(error)[:200]) from None
+    except GarbledError:
+        raise
+    except Exception as error:  # whatever can be wrong with it, it is no message
+        raise GarbledError(type(error).__name__) from None
     if reader.used != len(body):
         raise GarbledError("more bytes than tensors")
     return value
@@ -128,6 +136,8 @@ class Reader:
         if kind == "tuple":
             return tuple(self.value(x, depth + 1) for x in content)
         if kind == "dict":
+            if len(content) > LONGEST_DICT:
+                raise GarbledError("too many keys")
             return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in content}
         if kind == "float":
             return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[content]
@@ -141,6 +151,8 @@ class Reader:
         dtype = DTYPES[dtype]
         if len(shape) > 16 or not all(type(n) is int and n >= 0 for n in shape):
             raise GarbledError("no shape")
+        if math.prod(n or 1 for n in shape) > LARGEST_BODY:
+            raise GarbledError("a side that is too long")  # of nothing, there can be any number
         count = math.prod(shape)
         size = count * dtype.itemsize
         if size > len(self.body) - self.used:
@@ -167,10 +179,14 @@ class LateError(Exception):
 
 
 class Line:
-    """One end of the connection."""
+    """One end of the connection.
 
-    def __init__(self, sock):
-        self.socket = sock
+    Args:
+        most: bytes of tensors that are received in one message.
+    """
+
+    def __init__(self, sock, most=LARGEST_BODY):
+        self.socket, self.most = sock, most
 
     def send(self, value, deadline=None):
         self.send_frame(pack(value), deadline)
@@ -189,7 +205,7 @@ class Line:
     def receive(self, deadline=None):
         """The next value; a slow drip of bytes does not move the deadline."""
         text_length, body_length = HEAD.unpack(self.exactly(HEAD.size, deadline))
-        if text_length > LARGEST_TEXT or body_length > LARGEST_BODY:
+        if text_length > LARGEST_TEXT or body_length > self.most:
             raise GarbledError(f"too long: {text_length + body_length} bytes")
         text = self.exactly(text_length, deadline)
         return unpack(text, self.exactly(body_length, deadline))

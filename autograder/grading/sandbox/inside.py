@@ -102,11 +102,12 @@ def cell_of(filename):
 
 
 def sendable(answer):
-    """The Answer without arrays of kinds that cannot be sent."""
+    """The Answer without arrays of kinds and sizes that cannot be sent."""
     for name, array in list(answer.arrays.items()):
         try:
             wire.bytes_of(array[..., :0] if array.dim() else array)
             wire.DTYPES[str(array.dtype).removeprefix("torch.")]
+            assert array.numel() * array.element_size() <= wire.LARGEST_ARRAY
         except Exception:
             del answer.arrays[name]
             answer.facts[f"{name} is an ordinary tensor"] = False

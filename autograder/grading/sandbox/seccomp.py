@@ -1,8 +1,9 @@
 """Forbid system calls that no exercise needs, with a seccomp filter written out by hand.
 
-Forbidden are: to start a process or another program, to open a network socket, to signal or look
-into other processes, to make namespaces or mounts, and what lets a program get at the kernel's
-less travelled parts. Threads are allowed.
+Forbidden are: to start a process or another program, to open a network socket, to signal, slow down
+or look into other processes, to make namespaces or mounts, to do what Landlock does not see to
+(rights, owners and times of files, and in old kernels their length), and what lets a program get at
+the kernel's less travelled parts. Threads are allowed.
 """
 
 import ctypes
@@ -70,15 +71,68 @@ FORBIDDEN = {
     "mq_open": (240, 180),
     "memfd_create": (319, 279),
     "tkill": (200, 130),
+    "truncate": (76, 45),
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "kexec_file_load": (320, 294),
+    "modify_ldt": (154, None),
+    "syslog": (103, 116),
+    "vmsplice": (278, 75),
 }
-MISSING = {"clone3": (435, 435)}  # glibc then uses clone, whose flags a filter can see
+# glibc then uses older calls, whose arguments a filter can see
+MISSING = {"clone3": (435, 435), "openat2": (437, 437)}
 CLONE = (56, 220)
-SIGNAL_OTHERS = {"kill": (62, 129), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138)}
+SIGNAL_OTHERS = {
+    "kill": (62, 129),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+}
 PRLIMIT = (302, 261)
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
-LOAD, JUMP_EQUAL, JUMP_SET, JUMP_LARGER, RETURN = 0x20, 0x15, 0x45, 0x25, 0x06
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 4, 16, 32
+LOAD, AND, JUMP_EQUAL, JUMP_SET, JUMP_LARGER, RETURN = 0x20, 0x54, 0x15, 0x45, 0x25, 0x06
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT, SECOND_ARGUMENT, THIRD_ARGUMENT = 0, 4, 16, 24, 32
+
+# Calls that are refused only if these bits of an argument have one of these values.
+TRUNCATE_UNWRITTEN = 0x203, (0x200, 0x203)  # Landlock before version 3 does not see it
+REFUSED = {
+    "open": ((2, None), SECOND_ARGUMENT, *TRUNCATE_UNWRITTEN),
+    "openat": ((257, 56), THIRD_ARGUMENT, *TRUNCATE_UNWRITTEN),
+    # F_SETOWN, F_SETSIG, F_SETOWN_EX, and their like: let the kernel send signals to others
+    "fcntl": ((72, 25), SECOND_ARGUMENT, 0xFFFFFFFF, (8, 10, 15)),
+    "ioctl": ((16, 29), SECOND_ARGUMENT, 0xFFFFFFFF, (0x8901, 0x8902, 0x5412)),
+    # one end of a pair of such sockets can send to any other socket of the machine
+    "socketpair": ((53, 199), SECOND_ARGUMENT, 0xF, (2, 3, 5)),
+}
 
 
 def is_possible():
@@ -124,6 +178,13 @@ def program(process_id):
             (RETURN, 0, 0, ALLOW),
             (RETURN, 0, 0, EPERM),
         ]
+    for numbers, argument, mask, values in REFUSED.values():
+        if numbers[column] is not None:
+            block = [(LOAD, 0, 0, argument), (AND, 0, 0, mask)]
+            for value in values:
+                block += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, EPERM)]
+            block.append((RETURN, 0, 0, ALLOW))
+            code += [(JUMP_EQUAL, 0, len(block), numbers[column]), *block]
     # prlimit may ask, and set nothing.
     code += [
         (JUMP_EQUAL, 0, 4, PRLIMIT[column]),

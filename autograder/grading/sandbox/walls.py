@@ -8,6 +8,7 @@ cannot be had, Landlock and seccomp still hold: they need no privilege.
 
 import contextlib
 import ctypes
+import itertools
 import os
 import resource
 import sys
@@ -37,6 +38,7 @@ SYSTEM = (
     "/proc/cpuinfo",
 )
 DEVICES = ("/dev/null", "/dev/zero")
+MOST_ENTRIES = 4096  # files and folders
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class System:
 def readable_paths(hidden=()):
     """Python, its packages and the system's libraries, without what is hidden."""
     wanted = [sys.base_prefix, sys.prefix, *SYSTEM]
-    wanted += [path for path in sys.path if path and os.path.isdir(path)]
+    wanted += [path for path in sys.path if path.endswith("-packages") and os.path.isdir(path)]
     paths = []
     for path in dict.fromkeys(map(os.path.abspath, wanted)):
         if os.path.exists(path):
@@ -182,12 +184,12 @@ def shut_in(work, readable, limits, taken, own_root, has_seccomp):
     if own_root:
         system = System()
         system("unshare", NEW_MOUNTS)
-        options = f"size={limits.disk},nr_inodes=4096,mode=700"
+        options = f"size={limits.disk},nr_inodes={MOST_ENTRIES},mode=700"
         system.mount("tmpfs", work, "tmpfs", NO_SUID | NO_DEVICES, options)
         layers.append("namespaces")
     os.chdir(work)
     os.environ["HOME"] = os.environ["TMPDIR"] = work
-    set_limits(limits, taken)
+    set_limits(limits, taken, own_root)
     layers.append("limits")
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -202,10 +204,11 @@ def shut_in(work, readable, limits, taken, own_root, has_seccomp):
     return layers
 
 
-def set_limits(limits, taken):
+def set_limits(limits, taken, own_root):
     wanted = {
         "RLIMIT_CORE": 0,
-        "RLIMIT_FSIZE": limits.disk,
+        # A file that was deleted while it is open is in no folder: only this limits it there.
+        "RLIMIT_FSIZE": limits.disk if own_root else limits.disk // 4,
         "RLIMIT_NOFILE": limits.files,
         "RLIMIT_CPU": int(limits.total) + 2,
         "RLIMIT_NPROC": limits.threads,
@@ -227,6 +230,25 @@ def address_space():
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
         return None
+
+
+def is_too_much(folder, disk):
+    """Is there more in a folder than may be? (A folder of its own has a limit of its own.)"""
+    waiting, entries, size = [folder], 0, 0
+    while waiting and size <= disk and entries <= MOST_ENTRIES:
+        try:
+            with os.scandir(waiting.pop()) as listed:
+                found = list(itertools.islice(listed, MOST_ENTRIES + 1))
+        except FileNotFoundError:
+            continue
+        except OSError:  # too deep, or not to be looked into: nobody needs such folders
+            return True
+        entries += len(found)
+        for entry in found:
+            with contextlib.suppress(FileNotFoundError):  # it may be gone by now
+                size += entry.stat(follow_symlinks=False).st_size
+                waiting += [entry.path] if entry.is_dir(follow_symlinks=False) else []
+    return size > disk or entries > MOST_ENTRIES
 
 
 def drop_rights():

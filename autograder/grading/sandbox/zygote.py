@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 
 MOST_WAITING = 3600.0
+LOOKING_AFTER = 0.2  # seconds between two looks at a working folder that has no limit of its own
 
 
 def main(descriptor, options):
@@ -39,13 +40,13 @@ def main(descriptor, options):
     warm_up()
     shell = make_shell()
     readable = walls.readable_paths(options["hidden"])
+    taken = walls.address_space()  # as long as there is a /proc to ask
     if own_root:
         try:
             walls.leave_files(options["root"], [*readable, options["given"]])
         except OSError as error:
             own_root, trouble = False, f"no file system of its own ({error})"
     forget_ourselves()
-    taken = walls.address_space() or options.get("taken")
     gc.collect()
     gc.freeze()  # what is frozen is not touched by children, and so stays shared
     judge.sendall(json.dumps({"own_root": own_root, "trouble": trouble}).encode() + b"\n")
@@ -160,14 +161,18 @@ def watch_over(shell, request, descriptors, surroundings):
             os._exit(3)
     os.close(for_child)
     control = socket.socket(fileno=for_warden)
-    started, killed = time.monotonic(), False
+    started, killed, full = time.monotonic(), False, False
+    pause = MOST_WAITING if surroundings.own_root else LOOKING_AFTER
     while True:
         ended, status, usage = os.wait4(child, os.WNOHANG if not killed else 0)
         if ended:
             break
         left = request["total"] + 10 - (time.monotonic() - started)
         # The child's end of its socket closes when it ends: the judge then hangs up here, too.
-        if left <= 0 or select.select([control], [], [], min(left, MOST_WAITING))[0]:
+        told = select.select([control], [], [], max(0, min(left, pause)))[0]
+        if not surroundings.own_root:
+            full = walls.is_too_much(request["work"], request["limits"]["disk"])
+        if left <= 0 or told or full:
             killed = True
             time.sleep(0.001)  # a child that has just ended by itself is not killed, but waited for
             ended, status, usage = os.wait4(child, os.WNOHANG)
@@ -177,6 +182,7 @@ def watch_over(shell, request, descriptors, surroundings):
     told = {
         "status": os.waitstatus_to_exitcode(status),
         "killed": killed and os.WIFSIGNALED(status),
+        "full": full,
         "cpu": usage.ru_utime + usage.ru_stime,
         "memory": usage.ru_maxrss * (1024 if linux() else 1),
     }
@@ -189,6 +195,8 @@ def become_child(shell, request, descriptor, surroundings):
     from .. import wire
     from . import inside, walls
 
+    if linux():
+        walls.System()("prctl", walls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     keep = {descriptor}
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
