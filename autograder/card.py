@@ -99,7 +99,7 @@ def hints(texts):
 
 def heatmaps(verdict):
     """Yours, expected and the difference, as three small tables."""
-    if verdict.yours is None or verdict.yours.dim() == 0:
+    if verdict.yours is None or 0 in (verdict.yours.dim(), verdict.expected.dim()):
         return ""
     yours, index, cut = matrix(verdict.yours)
     expected, *_ = matrix(verdict.expected)
@@ -120,7 +120,7 @@ def heatmaps(verdict):
 
 def matrix(x):
     """The first matrix in a tensor, its index, and whether it was cut."""
-    x = x.to(torch.float64)
+    x = (x.real if x.is_complex() else x).to(torch.float64)
     index = ", ".join("0" for _ in range(x.dim() - 2))
     while x.dim() > 2:
         x = x[0] if len(x) else x.reshape(0, 0)

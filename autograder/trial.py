@@ -135,6 +135,9 @@ def ask(subject, trial, device="cpu", watch=False, trusted=False):
 
 def comparable(answer, trial):
     """An Answer as the trial wants to compare it."""
+    for name in [name for name, array in answer.arrays.items() if array.is_complex()]:
+        del answer.arrays[name]  # no exercise asks for such numbers, and they cannot be ordered
+        answer.facts[f"{name} is complex"] = True
     if trial.digest is None:
         return answer
     if answer.problem is not None:  # what came before may be random, and cannot be compared

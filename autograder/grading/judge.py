@@ -5,6 +5,7 @@ to answer them only once.
 """
 
 import time
+import warnings
 import zlib
 from dataclasses import dataclass
 
@@ -103,7 +104,9 @@ class Judge:
     def check(self, cell, exercise, box, name, cells, seconds):
         """The Result of a cell that says check(…)."""
         try:
-            verdict = self.examine(exercise, box, name, cells, seconds)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch's, about numbers of odd kinds
+                return result_of(cell, self.examine(exercise, box, name, cells, seconds))
         except EndedError as end:
             end.result = result_of(cell, end.verdict)
             raise
@@ -113,7 +116,6 @@ class Judge:
             said = f"{type(error).__name__}: {text(str(error))[:300]}"
             result.trouble = f"{exercise.id} could not be judged ({said})"
             return result
-        return result_of(cell, verdict)
 
     def quiz(self, cell, stem, answers, seed):
         """The Result of a cell that says check_quiz(…)."""

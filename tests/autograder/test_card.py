@@ -117,7 +117,10 @@ def test_arrays_of_different_shape_have_no_difference():
         torch.tensor(1.0),
         torch.rand(1, 2, 3, 4, 5),
         torch.rand(3, dtype=torch.bfloat16),
+        torch.rand(3, dtype=torch.complex64),
     ],
 )
 def test_any_array_can_be_shown(x):
     tables(x, x)
+    tables(x, torch.tensor(1.0))
+    tables(torch.tensor(1.0), x)

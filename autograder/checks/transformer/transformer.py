@@ -187,7 +187,7 @@ def target_sees_its_future(seen):
     found = outputs_of(seen, 0, 1)
     if found is None or len(seen.trial.calls) != 3:
         return None
-    change = (found[0] - found[1]).abs()[:, :-1].flatten(2).amax((0, 2))
+    change = (found[0].double() - found[1].double()).abs()[:, :-1].flatten(2).amax((0, 2))
     if float(change.max()) < 1e-4:
         return None
     return (
