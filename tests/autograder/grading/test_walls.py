@@ -411,9 +411,11 @@ box.request("cell", 60, source="while True: pass", seconds=60)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("namespaces", [True, False])
-def test_nothing_outlives_a_judge_that_is_killed(namespaces):
+def test_nothing_outlives_a_judge_that_is_killed(namespaces, tmp_path):
     code = JUDGE.format(home=str(HOME), namespaces=namespaces)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as judge:
+    places = os.environ | {"TMPDIR": str(tmp_path)}  # what it leaves there goes with the test
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=places) as judge:
         zygote = int(judge.stdout.readline())
         time.sleep(0.5)
         below = descendants(judge.pid)
