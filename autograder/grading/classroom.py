@@ -13,6 +13,7 @@ from nbgrader.api import (
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
+    new_uuid,
 )
 from nbgrader.apps import NbGrader
 from nbgrader.converters import Autograde
@@ -92,7 +93,9 @@ class Classroom:
                 f"`nbgrader generate_assignment {self.assignment}` makes one of source/."
             )
         self.notebooks = {notebook.name: notebook for notebook in self.row.notebooks}
-        self.cells = [cell for notebook in self.row.notebooks for cell in notebook._base_cells]
+        self.names = {notebook.id: notebook.name for notebook in self.row.notebooks}
+        cells = [cell for notebook in self.row.notebooks for cell in notebook._base_cells]
+        self.cells = {cell.id: cell for cell in cells}
 
     def close(self):
         self.session.close()
@@ -154,56 +157,64 @@ class Classroom:
             found: {notebook: entries}
             missing: names of notebooks that were not handed in: they earn nothing.
         """
-        submitted = self.submission_of(handed)
+        submitted, rows = self.submission_of(handed)
         hidden = []
-        for row in submitted.notebooks:
-            before = {grade.cell_id: grade.auto_score for grade in row.grades}
-            if row.notebook.name in missing:
-                for grade in row.grades:
+        for row, grades, comments in rows:
+            name = self.names[row.notebook_id]
+            before = {cell: grade.auto_score for cell, grade in grades.items()}
+            if name in missing:
+                for grade in grades.values():
                     grade.auto_score, grade.needs_manual_grade = 0, False
                 continue
-            gradebook.enter(row, found[row.notebook.name])
-            for grade in row.grades:
-                changed = before[grade.cell_id] != grade.auto_score
-                if grade.manual_score is not None and changed:
-                    now = grade.auto_score, grade.manual_score
-                    hidden.append((grade.cell.name, before[grade.cell_id], *now))
-        self.punish_lateness(submitted, handed.student)
+            gradebook.enter(grades, comments, found[name])
+            for cell, grade in grades.items():
+                if grade.manual_score is not None and before[cell] != grade.auto_score:
+                    hidden.append((cell, before[cell], grade.auto_score, grade.manual_score))
+        self.punish_lateness(submitted, [row for row, _, _ in rows], handed.student)
         self.session.commit()
         return hidden
 
     def submission_of(self, handed):
-        """The row of a student's submission; made, with all that belongs to it, if need be."""
+        """(the row of a student's submission, [(row of a notebook, its grades, its comments)]);
+        made if need be. All ids are set here, so that everything is written at once."""
         session = self.session
         if session.get(Student, handed.student) is None:
             if not self.converter.create_student:
                 raise CourseError(f"The gradebook knows no student called {handed.student}.")
             session.add(Student(id=handed.student))
-            session.flush()
         by = {"assignment_id": self.row.id, "student_id": handed.student}
         submitted = session.query(SubmittedAssignment).filter_by(**by).one_or_none()
         if submitted is None:
-            submitted = SubmittedAssignment(**by)
+            submitted = SubmittedAssignment(id=new_uuid(), **by)
             session.add(submitted)
-            session.flush()
-            for notebook in self.row.notebooks:
-                row = SubmittedNotebook(notebook_id=notebook.id, assignment_id=submitted.id)
-                session.add(row)
-                session.flush()
-                for cell in [*notebook.grade_cells, *notebook.task_cells]:
-                    session.add(Grade(cell_id=cell.id, notebook_id=row.id))
-                for cell in [*notebook.solution_cells, *notebook.task_cells]:
-                    session.add(Comment(cell_id=cell.id, notebook_id=row.id))
-            session.flush()
-            session.refresh(submitted)
+            rows = [self.new_rows(notebook, submitted) for notebook in self.row.notebooks]
+        else:
+            of = session.query(SubmittedNotebook).filter_by(assignment_id=submitted.id)
+            rows = [(row, self.of_row(Grade, row), self.of_row(Comment, row)) for row in of]
         if handed.timestamp is not None:
             submitted.timestamp = parse_utc(handed.timestamp)
-        return submitted
+        return submitted, rows
 
-    def punish_lateness(self, submitted, student):
+    def new_rows(self, notebook, submitted):
+        """What belongs to a submitted notebook, as nbgrader's add_submission makes it."""
+        row = SubmittedNotebook(id=new_uuid(), notebook_id=notebook.id, assignment_id=submitted.id)
+        graded = [*notebook.grade_cells, *notebook.task_cells]
+        said = [*notebook.solution_cells, *notebook.task_cells]
+        grades = {c.name: Grade(cell_id=c.id, notebook_id=row.id) for c in graded}
+        comments = {c.name: Comment(cell_id=c.id, notebook_id=row.id) for c in said}
+        self.session.add_all([row, *grades.values(), *comments.values()])
+        return row, grades, comments
+
+    def of_row(self, kind, row):
+        """{name of the cell: the Grade or Comment} of a submitted notebook."""
+        found = self.session.query(kind).filter_by(notebook_id=row.id)
+        return {self.cells[each.cell_id].name: each for each in found}
+
+    def punish_lateness(self, submitted, rows, student):
         """Late penalties, by the plugin that the course names, as nbgrader applies it."""
+        submitted.assignment = self.row
         late = submitted.total_seconds_late
-        for row in submitted.notebooks:
+        for row in rows:
             row.late_submission_penalty = None
             if late > 0:
                 self.session.flush()

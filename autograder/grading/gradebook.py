@@ -35,18 +35,17 @@ def entries(notebook, plan, results):
     return {"scores": scores, "comments": comments}
 
 
-def enter(row, found):
-    """Write entries into a submitted notebook's row; the caller commits.
+def enter(grades, comments, found):
+    """Write entries into a submitted notebook's rows; the caller commits.
 
     Args:
-        row: nbgrader.api.SubmittedNotebook
+        grades, comments: {name of a cell: nbgrader's row}
     """
-    for grade in row.grades:
-        score = found["scores"].get(grade.cell.name, 0.0)
-        grade.auto_score = score
+    for name, grade in grades.items():
+        grade.auto_score = score = found["scores"].get(name, 0.0)
         grade.needs_manual_grade = grade.manual_score is not None or score is None
-    for comment in row.comments:
-        comment.auto_comment = found["comments"].get(comment.cell.name)
+    for name, comment in comments.items():
+        comment.auto_comment = found["comments"].get(name)
 
 
 def is_known(cell):

@@ -171,7 +171,10 @@ class SaveGrades(SaveAutoGrades):
             row = book.find_submission_notebook(
                 about["notebook"], about["assignment"], about["student"]
             )
-            gradebook.enter(row, gradebook.entries(nb, waiting["plan"], waiting["results"]))
+            grades = {grade.cell.name: grade for grade in row.grades}
+            comments = {comment.cell.name: comment for comment in row.comments}
+            found = gradebook.entries(nb, waiting["plan"], waiting["results"])
+            gradebook.enter(grades, comments, found)
             book.db.commit()
         seed = seeds.seed_of(".", about["assignment"])
         notebooks = {about["notebook"]: waiting["about"]}
