@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from . import wire
+from . import cgroup, wire
 from .given import write_given
 from .sandbox.walls import Limits
 
@@ -25,6 +27,7 @@ from autograder.grading.sandbox.zygote import main
 del sys.path[0]
 main({descriptor}, {options})
 """
+PREFIX = "grading-"  # of folders for the time being; the process that made one comes next
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
 STARTING = 120.0
 
@@ -48,7 +51,9 @@ class Keeper:
     def __init__(self, least=1, namespaces=True):
         self.least, self.namespaces = least, namespaces
         self.process = None
-        self.folder = tempfile.TemporaryDirectory(prefix="grading-")
+        self.cgroup = cgroup.divided()
+        sweep()
+        self.folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
         given = Path(self.folder.name) / "given"
         write_given(given)
         for name in ("root", "scratch"):
@@ -110,7 +115,7 @@ class Keeper:
         for_keeper, for_warden = socket.socketpair()
         work = None
         if not self.greeting["own_root"]:
-            work = tempfile.TemporaryDirectory(prefix="work-")
+            work = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
         request = {
             "limits": asdict(limits),
             "total": limits.total,
@@ -126,6 +131,8 @@ class Keeper:
             box.close()
             raise UnprotectedError(hello["trouble"])
         box.layers = hello["layers"]
+        if self.cgroup is not None:
+            box.live_in(self.cgroup)
         if level_of(box.layers) < self.least:
             box.close()
             raise UnprotectedError(
@@ -150,6 +157,24 @@ class Keeper:
     def close(self):
         self.let_go()
         self.folder.cleanup()
+
+
+def sweep():
+    """Remove the folders of processes that were killed and could not do it themselves."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        process = path.name.removeprefix(PREFIX).partition("-")[0]
+        if process.isdigit() and not is_alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it is somebody else's
+        return True
+    return True
 
 
 def environment():
@@ -180,11 +205,30 @@ class Box:
 
     def __init__(self, line, control, limits, work):
         self.line, self.control, self.limits, self.work = line, control, limits, work
-        self.layers = []
+        self.layers, self.cgroup = [], None
         self.numbers = itertools.count(1)
         self.deadline = time.monotonic() + limits.total
-        self.used = {}
+        self.used, self.heard = {}, b""
         self.reason = ""
+        control.settimeout(10)
+
+    def live_in(self, place):
+        """Give the child a part of this cgroup, before it has run anything of a learner's."""
+        try:
+            self.cgroup = cgroup.Cgroup(place, self.limits)
+            self.cgroup.take(json.loads(self.told())["child"])
+            self.layers.append("cgroup")
+        except (OSError, ValueError, KeyError):  # then it is one layer less, and that is recorded
+            return
+
+    def told(self, lines=1):
+        """What the warden has said so far, so many lines of it."""
+        while self.heard.count(b"\n") < lines:
+            piece = self.control.recv(4096)
+            if not piece:
+                break
+            self.heard += piece
+        return self.heard.splitlines()[-1] if self.heard else b"{}"
 
     def request(self, what, patience, attached=b"", **arguments):
         """Ask the child something, and wait so long for the reply. EndedError if there is none.
@@ -228,6 +272,8 @@ class Box:
             return f"ended its whole process, with exit code {status}."
         known = {number.value: number.name for number in signal.Signals}
         name = known.get(-status, f"signal {-status}")
+        if self.used.get("oom"):
+            return f"took more than {self.limits.memory // 2**20} MB of memory."
         if self.used.get("full"):
             return f"was stopped: it wrote more than {self.limits.disk // 2**20} MB."
         why = {
@@ -242,19 +288,14 @@ class Box:
         if self.control is None:
             return
         self.line.close()
-        told = b""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self.control.shutdown(socket.SHUT_WR)
-            self.control.settimeout(10)
-            while not told.endswith(b"\n"):
-                piece = self.control.recv(4096)
-                if not piece:
-                    break
-                told += piece
+            self.used = json.loads(self.told(lines=2))
         self.control.close()
         self.control = None
-        with contextlib.suppress(ValueError):
-            self.used = json.loads(told or b"{}")
+        if self.cgroup is not None:
+            self.used["oom"] = self.cgroup.ran_out_of_memory()
+            self.cgroup.close()
         if self.work is not None:
             try:
                 self.work.cleanup()

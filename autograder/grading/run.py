@@ -99,8 +99,10 @@ class Run:
             cell.outputs, cell.execution_count = [], None
             if step.kind == "left out":
                 cell.outputs = [stream(step.note)]
+        deadline = time.monotonic() + self.limits.total
         for _ in range(ATTEMPTS):
             with self.keeper.open(self.limits, given=self.plan.lesson) as box:
+                box.deadline = deadline
                 self.graded.layers = box.layers
                 try:
                     self.through(box)
@@ -110,7 +112,7 @@ class Run:
                     finished = False
             self.graded.cpu += box.used.get("cpu", 0.0)
             self.graded.memory = max(self.graded.memory, box.used.get("memory", 0))
-            if finished:
+            if finished or time.monotonic() > deadline:
                 break
         for cell, step in zip(self.cells, self.steps):
             if step.known is not None and step.known.grade_id not in self.graded.results:

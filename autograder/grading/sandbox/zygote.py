@@ -161,6 +161,7 @@ def watch_over(shell, request, descriptors, surroundings):
             os._exit(3)
     os.close(for_child)
     control = socket.socket(fileno=for_warden)
+    control.sendall(json.dumps({"child": child}).encode() + b"\n")
     started, killed, full = time.monotonic(), False, False
     pause = MOST_WAITING if surroundings.own_root else LOOKING_AFTER
     while True:
