@@ -1,0 +1,23 @@
+"""Grading a class: learners' cells in a sandbox, a judge outside, nbgrader around it.
+
+From what was handed in to what is said about it:
+
+    submission    reads what was handed in, whatever it is
+    plan          what a notebook consists of by the gradebook; puts a submission back into it
+    remarks       sentences about what is missing, copied or forged in it
+    given         what a lesson's cells may import where they are graded
+    keeper        keeps a warm process, and opens a box in it for each submission
+    sandbox/      the other side of the wall
+    cgroup        a part of our cgroup for each box, where we have one
+    wire          messages through the wall
+    run           takes one notebook through its box, cell by cell
+    behind        what is examined lives in a box: a Subject for autograder.examine
+    judge         asks, compares, and gives points
+    outputs       what learners' cells have shown, reduced to text and pictures
+    gradebook     scores and comments as the gradebook wants them
+    records       one line for each grading: how, with which protection, and what came of it
+    seeds         which questions are asked
+
+Two ways in: `plugins`, which nbgrader_config.py names, and `driver` (`autograder grade`, with
+`crew` and `classroom`). After it: `report` (with `page`, `told`, `scores`, `similar`), `exports`.
+"""
