@@ -17,9 +17,9 @@ How it works, from what is asked to what is said:
     examine       all of that for one implementation, up to a verdict
     verdict       points, diagnosis and explanation, as data and as text
 
-Doors to it: `notebook` (check, with `card`), `command_line` (with `files` and `workers`). `bank`
-holds right and wrong answers that nobody edited together, and `audit` asks how well they are told
-apart.
+Doors to it: `notebook` (check, with `card`), `command_line` (with `files` and `workers`), and
+`grading/` for classes. `bank` holds right and wrong answers that nobody edited together, and
+`audit` asks how well they are told apart.
 """
 
 
