@@ -10,12 +10,15 @@ import itertools
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 from . import quick  # noqa: F401 - before what it makes quicker
 from .sandbox.walls import Limits
+
+LINUX = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,19 @@ class Single:
         torch.set_num_threads(self.threads)
 
 
-def work(connection, orders):
-    """The life of one process of the crew."""
+def work(connection, orders, not_its=()):
+    """The life of one process of the crew.
+
+    Args:
+        not_its: connections that it has copies of; as long as they are open, nobody hangs up.
+    """
     import torch
 
     from .judge import Judge
     from .keeper import Keeper
 
+    for other in not_its:
+        other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever leads the run decides
     torch.set_num_threads(1)
     keeper, judge = Keeper(orders.least, orders.namespaces), Judge(orders.seed)
@@ -158,14 +167,18 @@ class Crew:
 
     def __init__(self, orders, count):
         self.orders = orders
-        self.context = multiprocessing.get_context("spawn")
+        # A copy of this process has all it needs imported. It has computed nothing so far, and the
+        # copies neither touch its gradebook nor clean up after it.
+        self.context = multiprocessing.get_context("fork" if LINUX else "spawn")
         self.members = {}  # {connection: (process, job or None)}
         for _ in range(count):
             self.hire()
 
     def hire(self):
         ours, theirs = self.context.Pipe()
-        process = self.context.Process(target=work, args=(theirs, self.orders), daemon=True)
+        not_its = [ours, *self.members] if LINUX else []
+        arguments = (theirs, self.orders, not_its)
+        process = self.context.Process(target=work, args=arguments, daemon=True)
         with one_thread():
             process.start()
         theirs.close()
