@@ -13,14 +13,19 @@ from torch import nn
 
 from course.mine import (
     FeedForward,
-    MultiHeadAttention,
     causal_mask,
     merge_heads,
     scaled_dot_product_attention,
     softmax,
     split_heads,
 )
-from solutions.arguments import check_attention, check_even, check_window
+from solutions.arguments import (
+    check_attention,
+    check_dropout,
+    check_even,
+    check_heads,
+    check_window,
+)
 
 
 def rotary_embedding(x, offset=0, base=10000.0):
@@ -147,7 +152,7 @@ def tiled_attention(query, key, value, mask=None, tile=64):
     return output / total  # (..., query, d_v)
 
 
-class CausalSelfAttention(MultiHeadAttention):
+class CausalSelfAttention(nn.Module):
     """Multi-head attention to a sequence's own past, with a memory and positions in the scores.
 
     (Vaswani et al., 2017, section 3.2.3: self-attention of the decoder, without the encoder)
@@ -159,8 +164,15 @@ class CausalSelfAttention(MultiHeadAttention):
     """
 
     def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
-        super().__init__(d_model, num_heads, dropout)
-        self.positions = positions
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads, self.dropout, self.positions = num_heads, dropout, positions
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.last_call = None
 
     def forward(self, x, cache=None):
         """x (batch, new, d_model) → the same shape; x follows on what the cache has read."""
@@ -198,6 +210,10 @@ class CausalSelfAttention(MultiHeadAttention):
         query, key, _ = self.last_call
         scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
         return softmax(scores + self.bias(query, key))
+
+    def __getstate__(self):
+        """What is copied or saved: all but the last call."""
+        return self.__dict__ | {"last_call": None}
 
 
 def sample_token(logits, temperature=1.0, top_k=None, generator=None):

@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_attention, check_even, check_window
+from .arguments import check_attention, check_dropout, check_even, check_heads, check_window
 from .attention import causal_mask, scaled_dot_product_attention, softmax
 from .encoder_block import FeedForward
-from .multi_head import MultiHeadAttention, merge_heads, split_heads
+from .multi_head import merge_heads, split_heads
 
 # --- Positions without adding anything to the tokens ----------------------------------------------
 
@@ -204,7 +204,7 @@ class KeyValueCache:
         return self.keys[:, :, :end], self.values[:, :, :end]  # (batch, heads, length, d_head)
 
 
-class CausalSelfAttention(MultiHeadAttention):
+class CausalSelfAttention(nn.Module):
     """Multi-head attention to a sequence's own past, with a memory and positions in the scores.
 
     (Vaswani et al., 2017, section 3.2.3: self-attention of the decoder, without the encoder)
@@ -216,8 +216,15 @@ class CausalSelfAttention(MultiHeadAttention):
     """
 
     def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
-        super().__init__(d_model, num_heads, dropout)
-        self.positions = positions
+        super().__init__()
+        check_heads(d_model, num_heads)
+        check_dropout(dropout)
+        self.num_heads, self.dropout, self.positions = num_heads, dropout, positions
+        self.w_query = nn.Linear(d_model, d_model)
+        self.w_key = nn.Linear(d_model, d_model)
+        self.w_value = nn.Linear(d_model, d_model)
+        self.w_output = nn.Linear(d_model, d_model)
+        self.last_call = None
 
     def forward(self, x, cache=None):
         """x (batch, new, d_model) → the same shape; x follows on what the cache has read."""
@@ -265,6 +272,10 @@ class CausalSelfAttention(MultiHeadAttention):
         query, key, _ = self.last_call
         scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
         return softmax(scores + self.bias(query, key))
+
+    def __getstate__(self):
+        """What is copied or saved: all but the last call."""
+        return self.__dict__ | {"last_call": None}
 
 
 def sample_token(logits, temperature=1.0, top_k=None, generator=None):
