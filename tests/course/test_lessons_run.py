@@ -1,7 +1,7 @@
 """Every lesson from top to bottom: with nothing solved, and solved with the reference.
 
-No error, no warning, nothing on stderr, no network, in 90 seconds and 2 GB; and what the text
-quotes is what the cells print.
+No error, no warning, nothing on stderr, no network, in 90 seconds and 2 GB, or in three minutes
+where a Transformer is trained; and what the text quotes is what the cells print.
 """
 
 import os
@@ -16,7 +16,7 @@ from course.lesson import QUOTED, lessons
 from course.notebook import learners, solved
 from course.quiz import LETTERS
 
-SECONDS = 90
+SECONDS = {"training": 180, "variants": 180}  # all others take 90 at most
 GIGABYTES = 2
 LESSONS = lessons()
 EACH = pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.stem for lesson in LESSONS])
@@ -42,7 +42,7 @@ def run(notebook, folder):
     notebook.cells.append(new_code_cell(SIZE))
     started = time.perf_counter()
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": folder}}
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}
     )
     client.execute(env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"})
     seconds = time.perf_counter() - started
@@ -79,7 +79,7 @@ def test_it_runs_with_nothing_solved(lesson, tmp_path):
     notebook = learners(lesson)
     seconds, largest = run(notebook, tmp_path)
     assert stderr_of(notebook) == ""
-    assert seconds < SECONDS
+    assert seconds < SECONDS.get(lesson.module, 90)
     assert largest < GIGABYTES
     assert set(points(notebook).values()) <= {0.0}
     text = printed(notebook)
@@ -95,7 +95,7 @@ def test_it_runs_solved_and_earns_all_points(lesson, tmp_path):
     fill_in_quiz(lesson, notebook)
     seconds, _ = run(notebook, tmp_path)
     assert stderr_of(notebook) == ""
-    assert seconds < SECONDS
+    assert seconds < SECONDS.get(lesson.module, 90)
     graded = {c.id: c.metadata.nbgrader for c in notebook.cells if "nbgrader" in c.metadata}
     for cell, earned in points(notebook).items():
         assert earned == graded[cell].points, cell
