@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -37,6 +38,17 @@ SAMPLES = ((97, "fr"), (42, "de"))
 SAMPLE_EVERY = SAVE_EVERY = 100  # steps
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a training is made of: the reference's pieces, or somebody's own in their places."""
+
+    transformer: type = Transformer
+    initialise: Callable = initialise
+    learning_rate: Callable = learning_rate
+    shift_right: Callable = shift_right
+    smoothed_cross_entropy: Callable = smoothed_cross_entropy
+
+
 @dataclass
 class Training:
     """A model that is being trained, and all that is needed to go on with it."""
@@ -50,11 +62,12 @@ class Training:
     seconds: float = 0.0
 
 
-def new_training(task, device, seed):
+def new_training(task, device, seed, parts, sizes):
     """An untrained model with Xavier's weights, and Adam with the paper's settings."""
     torch.manual_seed(seed)
-    model = Transformer(len(task.source_words), len(task.target_words), max_length=64, **MODEL)
-    model = initialise(model).to(device)
+    vocabularies = len(task.source_words), len(task.target_words)
+    model = parts.transformer(*vocabularies, max_length=64, **sizes)
+    model = parts.initialise(model).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.0, betas=(0.9, 0.98), eps=1e-9)
     return Training(model, AveragedModel(model), optimiser)
 
@@ -68,6 +81,9 @@ def train(
     checkpoint=None,
     progress=True,
     task=None,
+    parts=None,
+    sizes=None,
+    watch=None,
 ):
     """Train, show how it goes, and say how many held-out numbers are translated without a fault.
 
@@ -81,6 +97,10 @@ def train(
             are the same, and the weights are averaged over another stretch.
         progress: show a bar with the loss, and samples.
         task: a NumberTranslation; by default all numbers up to 9,999.
+        parts: the Parts to train with; by default the reference's.
+        sizes: of the model, as in MODEL.
+        watch: called after every step with the Training and the number of steps, in place of the
+            bar, the samples and the examination at the end.
     Returns:
         A Training. One interrupt (Ctrl-C, or the notebook's stop button) ends it after the step
         it is in, and keeps what was trained.
@@ -91,7 +111,9 @@ def train(
     task = task or NumberTranslation()
     source, target = (x.to(device) for x in task.pairs(task.train_numbers))
     # How the run was made: one that differs in these cannot be gone on with.
-    recipe = MODEL | {"batch_size": batch_size, "warmup": warmup, "seed": seed}
+    parts, sizes = parts or Parts(), sizes or MODEL
+    progress = progress and watch is None
+    recipe = sizes | {"batch_size": batch_size, "warmup": warmup, "seed": seed}
     recipe["the task"] = (
         task.description
     )  # another would have been trained on what is held out here
@@ -99,7 +121,7 @@ def train(
     began = time.perf_counter()
     gpus = list(range(torch.cuda.device_count()))
     with torch.random.fork_rng(gpus):  # the caller's random numbers stay as they were
-        training = new_training(task, device, seed)
+        training = new_training(task, device, seed, parts, sizes)
         if checkpoint is not None:
             load_checkpoint(checkpoint, training, recipe)
         if training.step <= first_averaged:  # averaged, if at all, towards the end of fewer steps
@@ -115,11 +137,14 @@ def train(
         with bar, interrupt_waits() as interrupted:
             while training.step < steps and not interrupted:
                 chosen = batch_of(training.step, len(source), batch_size, seed).to(device)
-                one_step(training, trimmed(source[chosen]), trimmed(target[chosen]), warmup)
+                pairs_now = trimmed(source[chosen]), trimmed(target[chosen])
+                one_step(training, *pairs_now, warmup, parts, sizes["d_model"])
                 if training.step > first_averaged:
                     training.average.update_parameters(training.model)
                 bar.set_postfix_str(f"loss {training.losses[-1]:.3f}", refresh=False)
                 bar.update()
+                if watch is not None:
+                    watch(training, steps)
                 if progress and training.step % SAMPLE_EVERY == 0:
                     bar.write(sample(training.model, task, training.step), file=sys.stdout)
                 if checkpoint is not None and training.step % SAVE_EVERY == 0:
@@ -131,7 +156,8 @@ def train(
     training.seconds = time.perf_counter() - began
     if progress and training.step < steps:
         print(f"Stopped after step {training.step} of {steps}; what was trained is kept.")
-    training.exact_match = exact_match(training.model, task)
+    if watch is None:
+        training.exact_match = exact_match(training.model, task)
     if progress:
         print(report(training, task))
     return training
@@ -146,13 +172,13 @@ def batch_of(step, pairs, batch_size, seed):
     return order[place * batch_size : (place + 1) * batch_size]
 
 
-def one_step(training, source, target, warmup):
+def one_step(training, source, target, warmup, parts, d_model):
     """Predict every target token from those before it, and move the weights a little."""
     training.step += 1
     for group in training.optimiser.param_groups:
-        group["lr"] = learning_rate(training.step, MODEL["d_model"], warmup)
-    logits = training.model(source, shift_right(target, START))  # (batch, target, vocab)
-    loss = smoothed_cross_entropy(logits, target, smoothing=0.1, pad=PAD)
+        group["lr"] = parts.learning_rate(training.step, d_model, warmup)
+    logits = training.model(source, parts.shift_right(target, START))  # (batch, target, vocab)
+    loss = parts.smoothed_cross_entropy(logits, target, smoothing=0.1, pad=PAD)
     training.optimiser.zero_grad()
     loss.backward()
     training.optimiser.step()
