@@ -13,6 +13,7 @@ From what was handed in to what is said about it:
     run           takes one notebook through its box, cell by cell
     behind        what is examined lives in a box: a Subject for autograder.examine
     judge         asks, compares, and gives points
+    shortcuts     does an answer name a ready-made part after all?
     outputs       what learners' cells have shown, reduced to text and pictures
     gradebook     scores and comments as the gradebook wants them
     records       one line for each grading: how, with which protection, and what came of it

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from ..card import card
 from ..examine import judge, questions, stopped, too_long, try_everything
+from ..files import names_defined
 from ..limits import OutOfTime
 from . import wire
 from .behind import BehindWall
 from .keeper import EndedError
 from .outputs import text
+from .shortcuts import shortcuts
 from .submission import harmless
 
 
@@ -32,7 +34,7 @@ class Result:
         html: the card, for the feedback; "" if there is none.
         diagnosis: ids of the mistakes that were recognised.
         shortcut: was a ready-made version used?
-        trouble: why this could not be judged, for whoever grades; "" if it could.
+        trouble: what whoever grades should look at; "" if nothing.
     """
 
     grade_id: str
@@ -106,7 +108,10 @@ class Judge:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's, about numbers of odd kinds
-                return result_of(cell, self.examine(exercise, box, name, cells, seconds))
+                result = result_of(cell, self.examine(exercise, box, name, cells, seconds))
+                if result.points:
+                    result.trouble = suspicion(exercise, name, cells)
+                return result
         except EndedError as end:
             end.result = result_of(cell, end.verdict)
             raise
@@ -151,6 +156,16 @@ def result_of(cell, verdict):
         shortcut=verdict.diagnosis == "ready_made",
         seconds=verdict.seconds,
     )
+
+
+def suspicion(exercise, name, cells):
+    """A sentence if the cell that earned points names what it should not have used."""
+    source = next((c for c in reversed(cells) if name in names_defined(c)), "")
+    found = shortcuts(source, exercise.refuses)
+    if not found:
+        return ""
+    number, line = found[0]
+    return f"{exercise.id} earned points and names a ready-made part in line {number}: {line}"
 
 
 def letters(answers):
