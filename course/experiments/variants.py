@@ -69,7 +69,7 @@ def new_writer(CausalSelfAttention, FeedForward, TokenEmbedding, width=96, layer
     return initialise(model)
 
 
-def train_writer(model, text, steps=400, batch=16):
+def train_writer(model, text, steps=500, batch=16):
     """(the GPT, its losses): guess the next of 64 characters, everywhere at once."""
     drawn = torch.Generator().manual_seed(0)
 
@@ -86,6 +86,15 @@ def loss_on(model, text, count=200):
     """The mean loss in nats on passages of a text."""
     piece = passages(text, READS + 1, count, torch.Generator().manual_seed(1))
     return F.cross_entropy(model(piece[:, :-1]).flatten(0, 1), piece[:, 1:].flatten()).item()
+
+
+@torch.no_grad()
+def loss_through_cache(model, text, count=50):
+    """The same as loss_on, with the passages read character by character, as writing does."""
+    piece = passages(text, READS + 1, count, torch.Generator().manual_seed(1))
+    caches = model.new_caches()
+    logits = torch.cat([model(piece[:, at : at + 1], caches) for at in range(READS)], dim=1)
+    return F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten()).item()
 
 
 def write(model, prompt, length=200, copies=1, seed=0, **options):
