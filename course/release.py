@@ -40,7 +40,7 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 # `nbgrader export`: names with commas survive, and nothing is taken for a formula. For learning
-# platforms there are CanvasExport and MoodleExport: nbgrader export --exporter …exports.CanvasExport
+# platforms there are autograder.grading.exports.CanvasExport and MoodleExport (--exporter NAME).
 c.ExportApp.plugin_class = "autograder.grading.exports.GradesExport"
 c.OverwriteCells.add_missing_cells = True
 # How well learners' code must be shut in, or nothing is graded; `autograder doctor` explains it.
