@@ -45,7 +45,7 @@ def nothing_runs(keeper):
 
 def withstand(attack, keeper, run, fill):
     """Grade a hostile submission, and an innocent one after it."""
-    started = time.monotonic()
+    started, before = time.monotonic(), set(descendants(os.getpid()))  # of other tests, too
     answers = {name: fill(source) for name, source in (WRONG | attack.answers).items()}
     limits = SHORT if attack.waits else LIMITS
     graded = run(keeper, answers, [fill(source) for source in attack.cells], limits)
@@ -65,25 +65,16 @@ def withstand(attack, keeper, run, fill):
     is_harmless(graded)
     assert bool(graded.events) >= attack.ends
     assert nothing_runs(keeper)
-    assert set(descendants(os.getpid())) <= {keeper.process.pid, *others(keeper)}
+    assert set(descendants(os.getpid())) <= {keeper.process.pid, *before}
     innocent = run(keeper, RIGHT)
     assert {r.grade_id for r in innocent.results.values() if r.passed} == set(earned) - {"quiz"}
     assert innocent.level == graded.level
 
 
-def others(keeper):
-    """What the tests themselves keep running: another keeper's zygote."""
-    return [pid for pid in descendants(os.getpid()) if pid in ZYGOTES]
-
-
-ZYGOTES = set()
-
-
 @pytest.fixture(autouse=True)
-def _note_zygotes(keeper):
+def _begin_warm(keeper):
     if keeper.process is None:
         keeper.start()
-    ZYGOTES.add(keeper.process.pid)
 
 
 def is_harmless(graded):
