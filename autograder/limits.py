@@ -1,10 +1,13 @@
-"""Stop code that does not come to an end."""
+"""Stop code that does not come to an end, or takes more than there is."""
 
 import contextlib
+import os
 import signal
 import threading
+from pathlib import Path
 
-PATIENCE = 3.0  # after so long no further mistakes are tried
+PATIENCE = 3.0  # after so long no further mistakes are tried, while somebody waits
+UNHURRIED = 30.0  # where nobody waits; what is found must not depend on how busy the machine is
 SECONDS = 10.0  # what one check may take; a right answer takes a thousandth of it
 
 
@@ -34,3 +37,11 @@ def time_limit(seconds):
 
 def in_main_thread():
     return threading.current_thread() is threading.main_thread()
+
+
+def address_space():
+    """Bytes of addresses that this process has; None where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None

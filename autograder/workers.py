@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .checks import find
-from .limits import SECONDS, OutOfTime, time_limit
+from .limits import SECONDS, OutOfTime, address_space, time_limit
 
 GRACE = 8.0  # seconds that the worker gets on top, to look for the mistake
 MEMORY = 4 * 2**30  # bytes that a worker may take on top of what torch has taken
@@ -246,14 +246,6 @@ def confine(job):
     taken = address_space()
     if taken and job.device == "cpu":  # a GPU's driver reserves more addresses than there is memory
         resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
-
-
-def address_space():
-    """Bytes of addresses that this process has; None where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        return None
 
 
 def what_stopped(error, job):

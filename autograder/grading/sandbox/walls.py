@@ -31,8 +31,12 @@ LOCKED_FLAGS = {  # what a bind mount must keep: (as statvfs says it, as mount w
     getattr(os, "ST_RELATIME", 4096): 1 << 21,
 }
 WORK = "/learner"  # where a child lives, if it has a root of its own
+LIBRARIES = ("lib", "lib64")  # what is needed of where a Python is installed
+# Not the whole of /usr: nbgrader's exchange, with what everybody has handed in, is under
+# /usr/local/share if nobody chose another place for it.
 SYSTEM = (
-    *("/usr", "/lib", "/lib64", "/bin", "/opt/hostedtoolcache"),
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64"),
+    *("/usr/share/fonts", "/usr/share/zoneinfo"),
     *("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts", "/etc/ssl/openssl.cnf"),
     *("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"),
     "/proc/cpuinfo",
@@ -81,7 +85,8 @@ class System:
 
 def readable_paths(hidden=()):
     """Python, its packages and the system's libraries, without what is hidden."""
-    wanted = [sys.base_prefix, sys.prefix, *SYSTEM]
+    pythons = (sys.base_prefix, sys.base_exec_prefix, sys.prefix)
+    wanted = [f"{place}/{name}" for place in pythons for name in LIBRARIES] + [*SYSTEM]
     wanted += [path for path in sys.path if path.endswith("-packages") and os.path.isdir(path)]
     paths = []
     for path in dict.fromkeys(map(os.path.abspath, wanted)):
@@ -222,14 +227,6 @@ def set_limits(limits, taken, own_root):
             most = most if hard == resource.RLIM_INFINITY else min(most, hard)
             with contextlib.suppress(ValueError, OSError):  # macOS has no limit on addresses
                 resource.setrlimit(kind, (most, most))
-
-
-def address_space():
-    """Bytes of addresses that this process has; None where the system does not tell."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    except OSError:
-        return None
 
 
 def is_too_much(folder, disk):

@@ -23,6 +23,7 @@ LOOKING_AFTER = 0.2  # seconds between two looks at a working folder that has no
 
 def main(descriptor, options):
     """Serve the judge at the other end of a socket until it hangs up."""
+    from ...limits import address_space
     from . import seccomp, walls
 
     walls.System()("prctl", walls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) if linux() else None
@@ -40,7 +41,7 @@ def main(descriptor, options):
     warm_up()
     shell = make_shell()
     readable = walls.readable_paths(options["hidden"])
-    taken = walls.address_space()  # as long as there is a /proc to ask
+    taken = address_space()  # as long as there is a /proc to ask
     if own_root:
         try:
             walls.leave_files(options["root"], [*readable, options["given"]])

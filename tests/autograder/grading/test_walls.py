@@ -14,7 +14,13 @@ import pytest
 from autograder.checks import find
 from autograder.grading.keeper import EndedError, Keeper, UnprotectedError, level_of
 from autograder.grading.sandbox import seccomp
-from autograder.grading.sandbox.walls import Limits, is_too_much, leave_out
+from autograder.grading.sandbox.walls import (
+    Limits,
+    is_beneath,
+    is_too_much,
+    leave_out,
+    readable_paths,
+)
 
 from .conftest import HOME, LIMITS, SECRET, descendants
 
@@ -53,6 +59,38 @@ def test_less_protection_than_demanded_is_refused(plain_keeper, monkeypatch):
     with pytest.raises(UnprotectedError, match=r"level 1 .* only, and level 2 is demanded"):
         plain_keeper.open(LIMITS)
     assert not wait_for_end(plain_keeper.process.pid)
+
+
+def test_of_where_a_python_is_installed_only_libraries_are_readable(monkeypatch):
+    """nbgrader keeps what everybody has handed in under /usr/local/share, unless told otherwise."""
+    for place in ("/usr", "/usr/local", "/opt/python"):
+        monkeypatch.setattr(sys, "prefix", place)
+        monkeypatch.setattr(sys, "base_prefix", place)
+        monkeypatch.setattr(sys, "base_exec_prefix", place)
+        paths = readable_paths()
+        exchange = "/usr/local/share/nbgrader/exchange"
+        assert not [p for p in paths if is_beneath(exchange, p) or is_beneath(p, exchange)]
+        assert not {"/", "/usr", "/usr/local", "/opt/python", "/opt"} & set(paths)
+        assert "/usr/lib" in paths
+
+
+@BOTH
+def test_the_exchange_of_the_class_is_out_of_reach(box):
+    found = said(
+        box,
+        """
+import json, os
+found = []
+for place in ("/usr/local/share", "/usr/share", "/usr/local", "/srv", "/opt", "/home", "/var"):
+    try:
+        found += [f"{place}/{name}" for name in os.listdir(place)]
+    except OSError:
+        pass
+print(json.dumps(found))
+""",
+    )
+    # The way to what may be read can be seen, as empty folders.
+    assert set(found) <= {"/usr/share/fonts", "/usr/share/zoneinfo", "/usr/local/lib"}
 
 
 @BOTH
@@ -448,4 +486,4 @@ def test_another_zygote_takes_over():
     finally:
         keeper.close()
     assert keeper.process is None
-    assert not os.path.exists(keeper.folder.name)
+    assert not os.path.exists(keeper.scratch.path)
