@@ -3,8 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +15,7 @@ from pathlib import Path
 from . import cgroup, wire
 from .given import write_given
 from .sandbox.walls import Limits
+from .scratch import Scratch
 
 HOME = Path(__file__).resolve().parent.parent.parent
 OURS = ("autograder", "benchmarks", "course", "exercises", "notebooks", "solutions", "translation")
@@ -27,7 +26,6 @@ from autograder.grading.sandbox.zygote import main
 del sys.path[0]
 main({descriptor}, {options})
 """
-PREFIX = "grading-"  # of folders for the time being; the process that made one comes next
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
 STARTING = 120.0
 
@@ -52,21 +50,18 @@ class Keeper:
         self.least, self.namespaces = least, namespaces
         self.process = None
         self.cgroup = cgroup.divided()
-        sweep()
-        self.folder = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
-        given = Path(self.folder.name) / "given"
-        write_given(given)
-        for name in ("root", "scratch"):
-            (Path(self.folder.name) / name).mkdir()
+        self.scratch = Scratch()
+        self.folders = {n: self.scratch.folder(n) for n in ("root", "given", "scratch", "work")}
+        write_given(self.folders["given"])
 
     def start(self):
         ours, theirs = socket.socketpair()
         options = {
             "namespaces": self.namespaces,
             "hidden": [str(HOME / name) for name in OURS],
-            "root": f"{self.folder.name}/root",
-            "given": f"{self.folder.name}/given",
-            "scratch": f"{self.folder.name}/scratch",
+            "root": str(self.folders["root"]),
+            "given": str(self.folders["given"]),
+            "scratch": str(self.folders["scratch"]),
         }
         code = START.format(home=str(HOME), descriptor=theirs.fileno(), options=options)
         self.process = subprocess.Popen(
@@ -115,7 +110,7 @@ class Keeper:
         for_keeper, for_warden = socket.socketpair()
         work = None
         if not self.greeting["own_root"]:
-            work = tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-")
+            work = tempfile.TemporaryDirectory(dir=self.folders["work"])
         request = {
             "limits": asdict(limits),
             "total": limits.total,
@@ -156,25 +151,7 @@ class Keeper:
 
     def close(self):
         self.let_go()
-        self.folder.cleanup()
-
-
-def sweep():
-    """Remove the folders of processes that were killed and could not do it themselves."""
-    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        process = path.name.removeprefix(PREFIX).partition("-")[0]
-        if process.isdigit() and not is_alive(int(process)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def is_alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # it is somebody else's
-        return True
-    return True
+        self.scratch.close()
 
 
 def environment():
