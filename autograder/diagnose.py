@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from . import limits
 from .compare import differences, each_difference
 from .drawing import Draw
+from .limits import PATIENCE
 from .mistakes import build
 from .trial import ask
 
@@ -47,13 +47,14 @@ class Diagnosis:
     unexplained: tuple = ()  # records
 
 
-def diagnose(exercise, subject, records, known=None):
+def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
     """The Diagnosis of a check's records, some of which have differences.
 
     Args:
         known: a dict that keeps what mistakes answer, for as long as the same questions are asked.
+        patience: seconds after which no further mistakes are tried.
     """
-    deadline = time.perf_counter() + limits.PATIENCE
+    deadline = time.perf_counter() + patience
     answers = {} if known is None else known
     device = subject.device
 

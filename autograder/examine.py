@@ -92,11 +92,12 @@ def is_stub(answer):
     return answer.problem is not None and answer.problem.kind == "NotImplementedError"
 
 
-def judge(exercise, subject, records, seed, known=None):
+def judge(exercise, subject, records, seed, known=None, patience=None):
     """Points for the properties that hold, and an explanation for those that do not.
 
     Args:
         known: what mistakes have answered to these very questions before; see diagnose.
+        patience: seconds after which no further mistakes are tried.
     """
     verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
     broken = broken_properties(exercise, records)
@@ -121,7 +122,8 @@ def judge(exercise, subject, records, seed, known=None):
         ]
         verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
     elif broken:
-        explain_broken(verdict, exercise, subject, records, broken, known)
+        patience = patience or limits.PATIENCE
+        explain_broken(verdict, exercise, subject, records, broken, known, patience)
     return verdict
 
 
@@ -146,11 +148,11 @@ def was_seen(promise, records):
     return any(not record.found for record in records)
 
 
-def explain_broken(verdict, exercise, subject, records, broken, known):
+def explain_broken(verdict, exercise, subject, records, broken, known, patience):
     """Name the mistake, or else describe the first property that is broken."""
     try:
-        with time_limit(2 * limits.PATIENCE):  # their own time was enough
-            diagnosis = diagnose(exercise, subject, records, known)
+        with time_limit(2 * patience):  # their own time was enough
+            diagnosis = diagnose(exercise, subject, records, known, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
     for number, mistake in enumerate(diagnosis.mistakes):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..card import card
 from ..examine import judge, questions, stopped, too_long, try_everything
 from ..files import names_defined
-from ..limits import OutOfTime
+from ..limits import UNHURRIED, OutOfTime
 from . import wire
 from .behind import BehindWall
 from .keeper import EndedError
@@ -91,8 +91,9 @@ class Judge:
             subject = BehindWall(box, name, cells, self.frame, seed, seconds)
             try:
                 records = try_everything(exercise, subject, self.questions(exercise))
-                subject.deadline = time.monotonic() + seconds  # for finding the mistake
-                verdict = judge(exercise, subject, records, seed, self.known[exercise.id])
+                subject.deadline = time.monotonic() + UNHURRIED  # for finding the mistake
+                known = self.known[exercise.id]
+                verdict = judge(exercise, subject, records, seed, known, UNHURRIED)
             except OutOfTime as late:
                 line = subject.line_of_problem(getattr(late, "problem", None))
                 verdict = stopped(exercise, seed, too_long(seconds), line)
@@ -184,9 +185,9 @@ def comment_of(verdict):
 
 def missing(name, cells):
     """Why there may be nothing of this name."""
-    if any(f"{name}" in source for source in cells):
+    if any(name in source for source in cells):
         return (
-            f"There is no `{name}` when all cells have run: the cell that defines it probably "
-            f"ended in an error, which stands below it."
+            f"There is no `{name}` here, though a cell above speaks of it: the cell that defines "
+            f"it probably ended in an error, which stands below it."
         )
     return f"No cell of this notebook defines `{name}`."

@@ -608,7 +608,7 @@ def an_answer_split_into_a_helper_and_the_rest(notebook):
     return before(notebook, "def no_later(key, query):\n    return key <= query")
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def a_definition_split_in_its_middle(notebook):
     found = cell(notebook, "causal_mask")
     head, body = text(found).split("    position =")
@@ -684,12 +684,12 @@ def an_answer_in_words_turned_into_code(notebook):
 # --- Code as people leave it ----------------------------------------------------------------------
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def a_syntax_error(notebook):
     return edit(notebook, "device=device)", "device=device")
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def marks_of_a_merge_in_the_code(notebook):
     both = "<<<<<<< HEAD\n    return key <= query\n=======\n    return query >= key\n>>>>>>> mine"
     return edit(notebook, "    return key <= query", both)
@@ -702,17 +702,17 @@ def indented_by_tabs(notebook):
     return notebook
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def tabs_and_spaces(notebook):
     return edit(notebook, "    key = position", "\tkey = position")
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def smart_quotes(notebook):
     return edit(notebook, '"""', "“““")
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def spaces_that_do_not_break(notebook):
     return edit(notebook, "    position =", "\xa0   position =")
 
@@ -730,7 +730,7 @@ def the_cell_is_timed(notebook):
     return notebook
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def the_cell_is_timed_many_times(notebook):
     found = cell(notebook, "causal_mask")
     found["source"] = "%%timeit -n 1 -r 1\n" + text(found)
@@ -779,7 +779,7 @@ def ends_in_its_own_way(notebook):
     return before(notebook, "import sys\n\nsys.exit()")
 
 
-@broken(MASK, "", "There is no `causal_mask` when all cells have run")
+@broken(MASK, "", "There is no `causal_mask` here, though a cell above")
 def raises_in_the_answer_before_the_definition(notebook):
     found = cell(notebook, "causal_mask")
     found["source"] = "print(undefined)\n" + text(found)
