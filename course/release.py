@@ -39,6 +39,10 @@ c.GenerateFeedback.preprocessors = [
     f"{plugins}.GetGradesWithoutHiddenTests",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+# `nbgrader zip_collect`: archives of any size, with links and paths to anywhere, do no harm.
+c.ZipCollectApp.extractor_plugin = "autograder.grading.archives.CarefulExtractor"
+# Lesson 6 asks for a trained model's weights beside the notebook.
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".pt"]
 # `nbgrader export`: names with commas survive, and nothing is taken for a formula. For learning
 # platforms there are autograder.grading.exports.CanvasExport and MoodleExport (--exporter NAME).
 c.ExportApp.plugin_class = "autograder.grading.exports.GradesExport"

@@ -2,11 +2,13 @@
 
 From what was handed in to what is said about it:
 
+    archives      unpacks what zip_collect was given, whoever packed it
     submission    reads what was handed in, whatever it is
     plan          what a notebook consists of by the gradebook; puts a submission back into it
     remarks       sentences about what is missing, copied or forged in it
     given         what a lesson's cells may import where they are graded
     keeper        keeps a warm process, and opens a box in it for each submission
+    scratch       a folder for the time being, also for those that are killed
     sandbox/      the other side of the wall
     cgroup        a part of our cgroup for each box, where we have one
     wire          messages through the wall

@@ -1,7 +1,9 @@
 """nbgrader's whole flow on our course, with its own commands and the formgrader's own calls."""
 
 import csv
+import stat
 import sys
+import zipfile
 
 import pytest
 from nbgrader.api import Gradebook
@@ -77,7 +79,11 @@ def test_the_formgraders_button_and_a_zip_of_submissions(tmp_path, monkeypatch):
     course = classes.new_course(tmp_path / "course")
     archive = course / "downloaded" / STEM / "archive"
     archive.mkdir(parents=True)
-    (archive / f"bo_attempt_2026-01-10-12-00-00_{STEM}.ipynb").write_text(answered())
+    with zipfile.ZipFile(archive / "all.zip", "w") as packed:
+        packed.writestr(f"bo_attempt_2026-01-10-12-00-00_{STEM}.ipynb", answered())
+        link = zipfile.ZipInfo(f"cy_attempt_2026-01-10-12-00-00_{STEM}.ipynb")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        packed.writestr(link, "../../../gradebook.db")
     pattern = r".*/(?P<student_id>\w+)_attempt_(?P<timestamp>[0-9\-]+)_(?P<file_id>.*)"
     classes.run(
         "nbgrader",
@@ -87,6 +93,7 @@ def test_the_formgraders_button_and_a_zip_of_submissions(tmp_path, monkeypatch):
         folder=course,
     )
     assert (course / "submitted" / "bo" / STEM / f"{STEM}.ipynb").exists()
+    assert not (course / "submitted" / "cy").exists()
     monkeypatch.chdir(course)
     monkeypatch.setenv("PATH", classes.ENVIRONMENT["PATH"])
     app = NbGrader()
