@@ -112,11 +112,11 @@ class Single:
 
     def grade(self, jobs):
         """Yield a Done for each job."""
-        from .plugins import judge_for, keeper
+        from .plugins import judge_with, keeper
 
         ready = keeper(self.orders.least, self.orders.namespaces)
         for job in jobs:
-            yield attempt(job, self.orders, ready, judge_for(self.orders.seed))
+            yield attempt(job, self.orders, ready, judge_with(self.orders.seed))
 
     def __enter__(self):
         import torch

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import sys
-from pathlib import Path
 
 from . import (
     quick,  # noqa: F401 - before what it makes quicker
@@ -73,7 +72,7 @@ class Run:
         jobs = self.jobs(handed)
         if self.options.dry_run:
             for job in jobs:
-                print(f"{job.student} would be graded")
+                print(f"{printable(job.student)} would be graded")
             print(f"{self.counts['as before']} are graded already.")
             return GRADED
         try:
@@ -103,9 +102,8 @@ class Run:
         return self.classroom.path(self.classroom.directory.autograded_directory, student)
 
     def key_of(self, handed, files):
-        contents = [(name, path) for name, path in [*handed.notebooks.items(), *files.items()]]
-        read = [(name, bytes_of(path)) for name, path in contents]
-        return records.key(self.plans.values(), self.seed, read)
+        parts = [*handed.notebooks.items(), *files.items()]
+        return records.key(self.plans.values(), self.seed, parts)
 
     def grade(self, jobs, total):
         settings = self.classroom.settings
@@ -154,10 +152,10 @@ class Run:
             self.write_files(handed, done, files)
             found = {name: each["entries"] for name, each in done.notebooks.items()}
             hidden = self.classroom.save(handed, found, missing)
-        except (CourseError, OSError) as error:
+        except Exception as error:  # one whom the gradebook cannot take must not cost the others
             self.classroom.session.rollback()
             self.counts["problems"] += 1
-            self.report(done.student, [f"was not saved: {error}"])
+            self.report(done.student, [f"was not saved: {str(error).splitlines()[0]}"])
             return
         self.hidden += [(done.student, *each) for each in hidden]
         about = {name: each["record"] for name, each in done.notebooks.items()}
@@ -215,7 +213,7 @@ class Run:
                 "max_points": sum(cell["max_points"] for cell in cells),
             }
             line = {"student": handed.student, **scores, "remarks": said, **record}
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line), flush=True)
         elif said:
             self.report(handed.student, said)
 
@@ -254,13 +252,6 @@ class Run:
 def chain(first, rest):
     yield first
     yield from rest
-
-
-def bytes_of(path):
-    try:
-        return Path(path).read_bytes() if not Path(path).is_symlink() else b"link"
-    except OSError:
-        return b"unreadable"
 
 
 def processors():

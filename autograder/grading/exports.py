@@ -151,6 +151,3 @@ class MoodleExport(Table):
             waiting = sum(bool(total and total.waits) for total in mine)
             about = student.lms_user_id, student.first_name, student.last_name, student.email
             yield [student.id, *about, *points], waiting
-
-
-__all__ = ["CanvasExport", "GradesExport", "MoodleExport"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     ClearOutput,
     Execute,
@@ -46,23 +47,31 @@ def keeper(least, namespaces=True):
     return KEEPERS[key]
 
 
-def judge_of(root, assignment):
-    """The judge of an assignment: the same questions for all of its submissions."""
-    return judge_for(seeds.seed_of(root, assignment))
-
-
-def judge_for(seed):
+def judge_with(seed):
+    """The judge that asks what this seed draws: the same for all submissions of an assignment."""
     if seed not in JUDGES:
         JUDGES[seed] = Judge(seed)
     return JUDGES[seed]
 
 
-def read_plan(resources, root="."):
-    """The Plan of the notebook that nbgrader is at."""
-    about = resources["nbgrader"]
-    source = Path(root) / "source" / about["assignment"] / f"{about['notebook']}.ipynb"
-    with Gradebook(about["db_url"]) as book:
-        return plan_of(book.find_notebook(about["notebook"], about["assignment"]), source)
+class InCourse:
+    """A step that knows which course it works in."""
+
+    @property
+    def directory(self):
+        """The course's folders, as the converter that we are a part of was told."""
+        converter = getattr(self.parent, "parent", None)
+        return getattr(converter, "coursedir", None) or CourseDirectory()
+
+    def folder(self, step, about):
+        return Path(self.directory.format_path(step, about["student"], about["assignment"]))
+
+    def plan(self, about):
+        """The Plan of the notebook that nbgrader is at."""
+        source = self.folder(self.directory.source_directory, about | {"student": "."})
+        with Gradebook(about["db_url"]) as book:
+            row = book.find_notebook(about["notebook"], about["assignment"])
+            return plan_of(row, source / f"{about['notebook']}.ipynb")
 
 
 class TolerantExporter(NotebookExporter):
@@ -80,23 +89,24 @@ class TolerantExporter(NotebookExporter):
         return self.from_notebook_node(read.notebook, resources=resources, **options)
 
 
-class Normalise(NbGraderPreprocessor):
+class Normalise(InCourse, NbGraderPreprocessor):
     """Make the submission the notebook that the gradebook knows, with the learner's answers.
 
     In place of DeduplicateIds; OverwriteCells then finds nothing to do.
     """
 
     def preprocess(self, nb, resources):
-        plan = read_plan(resources)
+        about = resources["nbgrader"]
+        plan = self.plan(about)
         told = remarks(nb, plan)
         if told:
-            self.log.warning("%s: %s", resources["nbgrader"]["student"], " ".join(told))
+            self.log.warning("%s: %s", about["student"], " ".join(told))
         troubles = [*resources.get(RESULTS, {}).get("troubles", []), *told]
-        TROUBLES[tuple(resources["nbgrader"].values())] = troubles
+        TROUBLES[tuple(about.values())] = troubles
         return submission.with_notice(put_back(nb, plan), troubles), resources
 
 
-class SandboxedExecute(Execute):
+class SandboxedExecute(InCourse, Execute):
     """Run learners' cells in the sandbox; the judge looks at what is checked."""
 
     minimum_level = Integer(
@@ -115,7 +125,7 @@ class SandboxedExecute(Execute):
 
     def preprocess(self, nb, resources, km=None):
         about = resources["nbgrader"]
-        plan = read_plan(resources)
+        plan = self.plan(about)
         if plan.language != "python":
             raise NotImplementedError(
                 f"{about['notebook']}.ipynb is written in {plan.language}. What runs learners' "
@@ -125,9 +135,12 @@ class SandboxedExecute(Execute):
             nb,
             plan,
             keeper(self.minimum_level, self.namespaces),
-            judge_of(".", about["assignment"]),
+            judge_with(seeds.seed_of(self.directory.root, about["assignment"])),
             self.limits(),
-            submission.files_beside(resources["metadata"]["path"], self.handed_in(about)),
+            submission.files_beside(
+                resources["metadata"]["path"],
+                handed_in=self.folder(self.directory.submitted_directory, about),
+            ),
         )
         for event in graded.events:
             self.log.warning("%s: %s", about["student"], event)
@@ -140,14 +153,6 @@ class SandboxedExecute(Execute):
         }
         return graded.notebook, resources
 
-    def handed_in(self, about):
-        """The folder with the submission as it was handed in."""
-        directory = getattr(getattr(self.parent, "parent", None), "coursedir", None)
-        if directory is None:
-            return None
-        step = directory.submitted_directory
-        return directory.format_path(step, about["student"], about["assignment"])
-
     def limits(self):
         """What a submission may take, by the course's configuration."""
         return Limits(
@@ -159,7 +164,7 @@ class SandboxedExecute(Execute):
         )
 
 
-class SaveGrades(SaveAutoGrades):
+class SaveGrades(InCourse, SaveAutoGrades):
     """Write scores and comments into the gradebook, at once."""
 
     def preprocess(self, nb, resources):
@@ -176,17 +181,20 @@ class SaveGrades(SaveAutoGrades):
             found = gradebook.entries(nb, waiting["plan"], waiting["results"])
             gradebook.enter(grades, comments, found)
             book.db.commit()
-        seed = seeds.seed_of(".", about["assignment"])
+        root = self.directory.root
+        seed = seeds.seed_of(root, about["assignment"])
         notebooks = {about["notebook"]: waiting["about"]}
         record = records.record_of(about["student"], about["assignment"], "", seed, notebooks)
-        records.append(".", about["assignment"], record)
+        records.append(root, about["assignment"], record)
         return nb, resources
 
     def by_outputs(self, nb, resources):
         """--no-execute: what cells have shown at home counts, as nbgrader has it. Not of checks:
         what stands below them earns nothing by itself, so a person is to look."""
         nb, resources = super().preprocess(nb, resources)
-        about, plan = resources["nbgrader"], read_plan(resources)
+        about = resources["nbgrader"]
+        plan = self.plan(about)
+        TROUBLES.pop(tuple(about.values()), None)
         with Gradebook(about["db_url"]) as book:
             row = book.find_submission_notebook(
                 about["notebook"], about["assignment"], about["student"]
@@ -209,12 +217,3 @@ class GetGradesWithoutHiddenTests(GetGrades):
                 if output.output_type == "error":
                     output.traceback = [f"{output.ename}: {output.evalue}"]
         return cell, resources
-
-
-__all__ = [
-    "GetGradesWithoutHiddenTests",
-    "Normalise",
-    "SandboxedExecute",
-    "SaveGrades",
-    "TolerantExporter",
-]

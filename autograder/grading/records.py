@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import stat
 import time
 from functools import lru_cache
 from importlib import metadata
@@ -19,7 +20,7 @@ from ..checks import LESSONS
 from . import seeds
 
 # What lies in grading/ and has no part in what a submission earns.
-AROUND = ("classroom", "crew", "driver", "exports", "page", "report", "scores", "similar", "told")
+AROUND = "archives classroom crew driver exports page report scores similar told".split()
 
 
 @lru_cache
@@ -29,6 +30,9 @@ def engine():
     digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
     sources = [*here.glob("*.py"), *here.glob("checks/**/*.py"), *here.glob("grading/**/*.py")]
     sources += [here.parent / "solutions" / f"{lesson}.py" for lesson in LESSONS]
+    sources += [here.parent / "course" / f"{name}.py" for name in ("quiz", "capstone")]
+    sources += here.parent.glob("translation/*.py")
+    sources += here.parent.glob("notebooks/lessons/*.md")  # the answers to quizzes
     for path in sorted(sources):
         if path.stem not in AROUND:
             digest.update(path.read_bytes())
@@ -40,15 +44,30 @@ def key(plans, seed, files):
 
     Args:
         plans: of all notebooks of the assignment.
-        files: (name, bytes) of everything that was handed in.
+        files: (name, path) of everything that was handed in.
     """
     digest = hashlib.sha256(f"{engine()} {seed}".encode())
     for plan in plans:
         parts = plan.notebook, plan.cells, sorted(plan.demonstrations), plan.setup
         digest.update(repr(parts).encode())
-    for name, content in sorted(files):
-        digest.update(f"{name} {len(content)}\n".encode("utf-8", "replace") + content)
+    for name, path in sorted(files):
+        digest.update(f"{name}\n".encode("utf-8", "surrogateescape") + digest_of(path))
     return digest.hexdigest()
+
+
+def digest_of(path):
+    """The digest of a file, however large; of what is no ordinary file only what it is."""
+    digest = hashlib.sha256()
+    try:
+        kind = stat.S_IFMT(os.lstat(path).st_mode)
+        digest.update(str(kind).encode())
+        if kind == stat.S_IFREG:
+            with open(path, "rb") as file:
+                while piece := file.read(2**20):
+                    digest.update(piece)
+    except OSError as error:
+        digest.update(str(error.errno).encode())
+    return digest.digest()
 
 
 def record_of(student, assignment, key, seed, notebooks):
@@ -134,10 +153,10 @@ def append(root, assignment, record):
     path = path_of(root, assignment)
     last = last_line(path)
     record = record | {"before": hashlib.sha256(last.strip()).hexdigest() if last else ""}
-    text = json.dumps(record, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(record, sort_keys=True)
     with open(path, "ab") as file:
         cut = bool(last) and not last.endswith(b"\n")  # a run was ended while it wrote this line
-        file.write(b"\n" * cut + text.encode("utf-8", "replace") + b"\n")
+        file.write(b"\n" * cut + text.encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
 

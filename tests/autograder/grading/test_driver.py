@@ -130,6 +130,28 @@ def test_half_a_line_in_the_records_is_no_trouble(again):
     assert len(records.latest(again, STEM)) == 5
 
 
+def test_a_name_that_no_gradebook_can_take_costs_nobody_else_anything(again):
+    shutil.copytree(again / "submitted" / "ada", os.fsencode(again / "submitted") + b"/fr\xe9d")
+    classes.hand_in(again, "bea", classes.solved_text())
+    for options in ([], ["--json"]):
+        done = autograder("grade", STEM, *options, folder=again)
+        assert done.returncode == 1
+        assert "was not saved" in done.stdout + done.stderr
+    assert scores(again, "bea")["check_softmax"] == 8.0
+
+
+def test_what_is_no_file_is_not_waited_for(again):
+    place = again / "submitted" / "bea" / STEM / f"{STEM}.ipynb"
+    place.unlink()
+    os.mkfifo(place)
+    done = autograder("grade", STEM, "--student", "bea", folder=again)
+    assert "is no ordinary file" in done.stderr
+    place.unlink()
+    place.mkdir()
+    done = autograder("grade", STEM, "--student", "bea", folder=again)
+    assert "is a folder" in done.stderr
+
+
 def test_manual_scores_stay_and_what_they_hide_is_told(again):
     with Gradebook(f"sqlite:///{again}/gradebook.db", COURSE) as book:
         grade = book.find_grade("check_softmax", STEM, STEM, "bea")
