@@ -6,6 +6,7 @@
                                           the block, they are the model answer in place of the
                                           reference
     ```quiz                               questions, see quiz.py
+    ```graded capstone points=10          a cell that gives its own points; the block holds its code
     ```question why_scale points=2        a question to be answered in words; the block holds what
                                           a good answer says
 
@@ -37,14 +38,14 @@ class LessonError(ValueError):
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a lesson: prose, code, exercise, quiz or question.
+    """A piece of a lesson: prose, code, exercise, quiz, graded cell or question.
 
     Args:
-        kind: which of the five.
+        kind: which of the six.
         text: the prose, the code, the model answer.
         line: where it begins in the lesson's file.
-        name: of the exercise or question.
-        points: of a question.
+        name: of the exercise, graded cell or question.
+        points: of a graded cell or question.
         fold: is the code folded away at first?
         quiz: the questions, if it is a quiz.
     """
@@ -91,7 +92,7 @@ def read(path):
     parts = tuple(parts_of(path.name, lines))
     seen = {}
     for part in parts:
-        if part.kind in ("exercise", "question"):
+        if part.kind in ("exercise", "graded", "question"):
             if part.name in seen:
                 where = f"it stands in line {seen[part.name]} already"
                 raise LessonError(path.name, part.line, f"{part.name} comes twice: {where}.")
@@ -148,13 +149,26 @@ def read_exercise(file, line, words, text):
     return Part("exercise", text, line, name=exercise.id)
 
 
+def read_graded(file, line, words, text):
+    name, points = named_with_points(file, line, words, "graded")
+    if not text.strip():
+        raise LessonError(file, line, "a graded cell needs code that gives its points.")
+    parse(file, line, text)
+    return Part("graded", text, line, name=name, points=points)
+
+
 def read_question(file, line, words, text):
-    found = re.fullmatch(r"(\w+) points=(\d+)", words)
-    if not found:
-        raise LessonError(file, line, "a question is written ```question its_name points=2.")
+    name, points = named_with_points(file, line, words, "question")
     if not text.strip():
         raise LessonError(file, line, "what does a good answer say? The block is empty.")
-    return Part("question", text, line, name=found[1], points=int(found[2]))
+    return Part("question", text, line, name=name, points=points)
+
+
+def named_with_points(file, line, words, kind):
+    found = re.fullmatch(r"(\w+) points=(\d+)", words)
+    if not found:
+        raise LessonError(file, line, f"a {kind} is written ```{kind} its_name points=2.")
+    return found[1], int(found[2])
 
 
 def read_quiz_block(file, line, words, text):
@@ -176,6 +190,7 @@ def parse(file, line, text):
 READERS = {
     "python": read_code,
     "exercise": read_exercise,
+    "graded": read_graded,
     "question": read_question,
     "quiz": read_quiz_block,
 }

@@ -120,6 +120,13 @@ def quiz_cells(lesson, part, seed):
     return [new_markdown_cell(as_markdown(part.quiz, seed)), new_code_cell(answers), check]
 
 
+def graded_cells(lesson, part, seed):
+    """A cell that gives its own points."""
+    cell = new_code_cell(part.text)
+    cell.metadata["nbgrader"] = graded(part.name, grade=True, points=part.points)
+    return [cell]
+
+
 def question_cells(lesson, part, seed):
     """A cell for an answer in words, which a person grades."""
     cell = new_markdown_cell(part.text)
@@ -132,6 +139,7 @@ CELLS = {
     "code": code_cells,
     "exercise": exercise_cells,
     "quiz": quiz_cells,
+    "graded": graded_cells,
     "question": question_cells,
 }
 

@@ -226,21 +226,29 @@ def sample(model, task, step):
 
 def exact_match(model, task, numbers=None, at_once=500):
     """The share of held-out numbers translated without a fault: {(decoder, language): share}."""
-    device = next(model.parameters()).device
     numbers = task.held_out_numbers if numbers is None else numbers
-    shares = {}
-    for name, decode in (("greedy", greedy_decode), ("beam", beam_search)):
-        for language in LANGUAGES:
-            source, _ = task.pairs(numbers, [language])
-            found = []
-            for part in source.to(device).split(at_once):
-                found += decode(model, part, START, END, LONGEST).tolist()
-            right = [
-                task.text(tokens) == in_words(number, language)
-                for tokens, number in zip(found, numbers)
-            ]
-            shares[name, language] = sum(right) / len(right)
-    return shares
+    return {
+        (name, language): exact(
+            written_alone(model, task, numbers, language, decode, at_once), numbers, language
+        )
+        for name, decode in (("greedy", greedy_decode), ("beam", beam_search))
+        for language in LANGUAGES
+    }
+
+
+def written_alone(model, task, numbers, language, decode, at_once=500):
+    """The texts that a model writes for these numbers."""
+    device = next(model.parameters()).device
+    source, _ = task.pairs(numbers, [language])
+    found = []
+    for part in source.to(device).split(at_once):
+        found += [task.text(tokens) for tokens in decode(model, part, START, END, LONGEST).tolist()]
+    return found
+
+
+def exact(texts, numbers, language):
+    """The share of texts without a fault."""
+    return sum(a == in_words(n, language) for a, n in zip(texts, numbers)) / len(texts)
 
 
 def report(training, task):

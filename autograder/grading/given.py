@@ -2,7 +2,7 @@
 
 For every lesson a folder is made. In it, `solutions` holds the lessons before, which this one
 builds on, and of the lesson itself and those after it no exercise; `course.mine` gives the
-earlier lessons' parts; `course.quiz` asks nothing.
+earlier lessons' parts; `course.quiz` and `course.capstone` ask nothing.
 """
 
 import ast
@@ -17,6 +17,16 @@ QUIZ = '''"""Quizzes are judged when the notebook is graded."""
 
 
 def check_quiz(stem, answers, seed=1):
+    print("(Judged when the notebook is graded.)")
+'''
+CAPSTONE = '''"""Weights are judged when the notebook is graded."""
+
+
+def save_translator(model, path="translator.pt"):
+    print("(What was handed in is graded.)")
+
+
+def check_translator(path="translator.pt"):
     print("(Judged when the notebook is graded.)")
 '''
 MINE = '''"""Parts that earlier lessons asked for, as the course's own version."""
@@ -35,6 +45,7 @@ def write_given(folder):
         names = [(module, e.name) for module in LESSONS[:number] for e in exercises_of(module)]
         imports = "".join(f"from solutions.{module} import {name}\n" for module, name in names)
         (place / "course" / "mine.py").write_text(MINE + imports, encoding="utf-8")
+        (place / "course" / "capstone.py").write_text(CAPSTONE, encoding="utf-8")
         (place / "course" / "quiz.py").write_text(QUIZ, encoding="utf-8")
         (place / "course" / "__init__.py").write_text("", encoding="utf-8")
         (place / "course" / "figures.py").write_bytes(FIGURES.read_bytes())

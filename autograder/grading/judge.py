@@ -26,8 +26,8 @@ class Result:
     """What one grade cell earned, and what is said about it.
 
     Args:
-        kind: "check", "quiz", or "asserts" for a cell whose own asserts decide (in the sandbox,
-            where a learner's code could reach them).
+        kind: "check", "quiz", "weights", or "asserts" for a cell whose own asserts decide (in the
+            sandbox, where a learner's code could reach them).
         passed: is everything right?
         text: for the terminal.
         comment: for the learner, as Markdown.
@@ -137,6 +137,27 @@ class Judge:
             as_text(replies),
             html=as_card(replies),
             exercise=f"{stem} quiz",
+        )
+
+    def translator(self, cell, path, weights):
+        """The Result of a cell that says check_translator(…).
+
+        The weights are tried here, in the course's own Transformer: what a learner's code says that
+        it translates proves nothing.
+        """
+        from course.capstone import POINTS, Examination, examine_weights, missing, unreadable
+
+        if isinstance(weights, dict):
+            found = examine_weights(weights)
+        else:
+            found = Examination(sentence=(missing if weights is None else unreadable)(path))
+        return Result(
+            cell.grade_id,
+            cell.points * found.points / POINTS,
+            cell.points,
+            "weights",
+            found.as_text(),
+            html=found.as_card(),
         )
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 BINS = 10
 FEW_NAMES = 12
 TO_TALK_ABOUT = 3
+NOT_EXERCISES = {"quiz": "Quiz: ", "weights": "Trained model: ", "question": "In words: "}
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2733; --quiet: #5a6675; --page: #fff; --box: #f4f6f8;
@@ -253,7 +254,7 @@ def histogram(counts, edges, text):
 def exercises(facts):
     """What was hard, and what was not."""
     exact = [item for item in facts.exercises if item.points]
-    others = [item for item in facts.items if item.kind in ("quiz", "question") and item.points]
+    others = [item for item in facts.items if item.kind in NOT_EXERCISES and item.points]
     html = ""
     if exact:
         rows = [
@@ -278,14 +279,14 @@ def exercises(facts):
     if others:
         rows = [
             [
-                ("Quiz: " if item.kind == "quiz" else "In words: ") + identifier(item.name),
+                NOT_EXERCISES[item.kind] + identifier(item.name),
                 f"{bar(item.right, len(item.points))} {percent(item.right, len(item.points))}",
                 f"{amount(item.mean)} of {amount(item.most)}",
                 len(item.points),
             ]
             for item in others
         ]
-        heads = ["Quiz and answers in words", "Full marks", "Mean points", "Graded"]
+        heads = ["Beside the exercises", "Full marks", "Mean points", "Graded"]
         html += table("", heads, rows, numbers=(1, 2, 3), made=True)
     return html
 

@@ -15,10 +15,12 @@ from nbformat.notebooknode import NotebookNode
 
 from course.notebook import DEMONSTRATION
 
-from ..checks import find
+from ..checks import LESSONS, find
 from ..files import names_defined
 from .names import imported
 from .submission import harmless, made_cell
+
+OURS = ("check", "check_quiz", "check_translator")  # what a cell may call to be judged
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,14 @@ class Plan:
 
     @property
     def lesson(self):
-        """The lesson whose exercises are checked here; "" if it is no lesson of this course."""
-        asked = (asked_of(cell.source) for cell in self.cells if cell.is_checked)
-        modules = [exercise_asked(a).module for a in asked if a and exercise_asked(a)]
-        return modules[0] if modules else ""
+        """The lesson whose exercises are checked here; "" if it is no lesson of this course.
+
+        Where there is only a quiz it is the first: nothing was built before it.
+        """
+        calls = [asked_of(cell.source) for cell in self.cells if cell.is_checked]
+        calls = [call for call in calls if call is not None]
+        modules = [exercise_asked(call).module for call in calls if exercise_asked(call)]
+        return modules[0] if modules else LESSONS[0] if calls else ""
 
     def answered_in(self, grade_id):
         """The solution cell before a grade cell: where what is said about it is put."""
@@ -246,14 +252,14 @@ def place_after(notebook, grade_id):
 
 @lru_cache(maxsize=512)
 def asked_of(source):
-    """The call in a cell that consists of one `check(…)` or `check_quiz(…)`; None otherwise."""
+    """The call in a cell that consists of one call of ours; None otherwise."""
     try:
         [statement] = ast.parse(source).body
     except (SyntaxError, ValueError):
         return None
     call = getattr(statement, "value", None)
     name = getattr(getattr(call, "func", None), "id", None)
-    return call if name in ("check", "check_quiz") else None
+    return call if name in OURS else None
 
 
 def exercise_asked(call):
@@ -276,3 +282,11 @@ def quiz_asked(call):
         return None
     seeds = [k.value.value for k in call.keywords if k.arg == "seed"]
     return str(stem.value), answers.id, seeds[0] if seeds else 1
+
+
+def weights_asked(call):
+    """The file that a call of `check_translator` asks for; None if it asks for none."""
+    if call.func.id != "check_translator" or len(call.args) != 1:
+        return None
+    [name] = call.args
+    return name.value if isinstance(getattr(name, "value", None), str) else None

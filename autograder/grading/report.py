@@ -56,6 +56,9 @@ def write(path, text):
 # --- The facts ------------------------------------------------------------------------------------
 
 
+JUDGED_ALONE = {"check_quiz": "quiz", "check_translator": "weights"}  # and no exercises
+
+
 @dataclass
 class Misconception:
     """A mistake that learners of this class made.
@@ -83,7 +86,8 @@ class Item:
     """Something that earns points: an exercise, a quiz, a question.
 
     Args:
-        kind: "exercise", "quiz", "question" (a person grades it) or "tests" (asserts of a cell).
+        kind: "exercise", "quiz", "weights", "question" (a person grades it) or "tests" (asserts of
+            a cell).
         points: of all, the lowest first.
         empty: how many left it as it was; None if that cannot be known.
         unexplained: how many are wrong in a way of no known kind.
@@ -341,8 +345,8 @@ def name_and_kind(cell):
     call = asked_of(cell.source)
     if call is not None and exercise_asked(call):
         return exercise_asked(call).id, "exercise"
-    if call is not None and call.func.id == "check_quiz":
-        return cell.grade_id, "quiz"
+    if call is not None and call.func.id in JUDGED_ALONE:
+        return cell.grade_id, JUDGED_ALONE[call.func.id]
     return cell.grade_id, "tests"
 
 

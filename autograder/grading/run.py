@@ -11,7 +11,7 @@ from .judge import Result
 from .keeper import EndedError, described, level_of
 from .names import has_definitions, names_read
 from .outputs import outputs
-from .plan import asked_of, exercise_asked, quiz_asked
+from .plan import asked_of, exercise_asked, quiz_asked, weights_asked
 from .sandbox.walls import Limits
 
 MOST_SHOWN = 2**24  # characters of all outputs of a notebook
@@ -181,6 +181,9 @@ class Run:
             stem, seed = step.asked
             answers = box.request("value", 5, name=step.name)
             return self.judge.quiz(step.known, stem, answers, seed)
+        if step.kind == "weights":
+            weights = box.request("weights", 20, path=step.asked)
+            return self.judge.translator(step.known, step.asked, weights)
         return self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
 
     def identity(self, box, name):
@@ -228,7 +231,8 @@ class Run:
 
 @dataclass
 class Step:
-    """What is to be done with a code cell: run it, check an exercise or a quiz, leave it out."""
+    """What is to be done with a code cell: run it, check an exercise, a quiz or weights, leave it
+    out."""
 
     kind: str
     known: object = None  # the plan's Cell, if it is scored
@@ -247,6 +251,8 @@ def step_of(cell, plan):
     if call is not None and quiz_asked(call):
         stem, name, seed = quiz_asked(call)
         return Step("quiz", known, (stem, seed), name)
+    if call is not None and weights_asked(call):
+        return Step("weights", known, weights_asked(call))
     return Step("run", known)
 
 

@@ -1,10 +1,9 @@
 """Lesson 6's large experiment: what a trained translator of numbers shows.
 
-A picture while it learns; which word meets which; what each head looks at and whether it is missed;
-and the score of the capstone.
+A picture while it learns; which word meets which; what each head looks at, and whether one misses
+it.
 """
 
-import html
 import time
 from collections import defaultdict
 from contextlib import contextmanager
@@ -14,31 +13,20 @@ import seaborn as sns
 import torch
 from matplotlib import rc_context
 
-from autograder.checks import exercises_of
-from autograder.examine import examine
 from autograder.notebook import notebook_shell
 from course.figures import COLOURS, LOOK, WEIGHTS, Picture, new_figure
-from course.mine import best_version
 from solutions.training import evaluating, shift_right, smoothed_cross_entropy
 from translation.number_words import (
-    END,
     LANGUAGES,
     NEVER_HELD_OUT,
     PAD,
     START,
-    NumberTranslation,
     in_words,
     pieces,
 )
-from translation.train import LONGEST, translate
+from translation.train import translate
 
 SMALLEST_BAR = 0.7  # seconds between two movements of the bar
-
-
-@cache
-def the_task():
-    """All numbers below 10,000, a tenth of them held out."""
-    return NumberTranslation()
 
 
 def held_out_pairs(task, languages=LANGUAGES, number=None):
@@ -204,21 +192,6 @@ def right_when_taught(model, source, target, at_once=500):
             guesses = model(s, shift_right(t, START)).argmax(dim=-1)
             found.append(((guesses == t) | (t == PAD)).all(dim=1).cpu())
     return torch.cat(found)
-
-
-def written_alone(model, task, numbers, language, decode, at_once=500):
-    """The texts that a model writes for these numbers."""
-    device = next(model.parameters()).device
-    source, _ = task.pairs(numbers, [language])
-    found = []
-    for part in source.to(device).split(at_once):
-        found += [task.text(tokens) for tokens in decode(model, part, START, END, LONGEST).tolist()]
-    return found
-
-
-def exact(texts, numbers, language):
-    """The share of texts without a fault."""
-    return sum(a == in_words(n, language) for a, n in zip(texts, numbers)) / len(texts)
 
 
 def in_pieces(texts, language):
@@ -397,51 +370,3 @@ def how_well(model, source, target):
     loss = smoothed_cross_entropy(logits, target.to(device), smoothing=0.0).item()
     guesses = logits.argmax(dim=-1).cpu()
     return loss, ((guesses == target) | (target == PAD)).all(dim=1).double().mean().item()
-
-
-# --- the capstone --------------------------------------------------------------------------------
-
-FOR_TRANSLATING = 10  # points, for 99 % and more
-
-
-def capstone(model, task, decode):
-    """Held-out numbers, written alone by `decode`, and the checks of this lesson's six functions.
-
-    A low loss alone earns nothing here. Returns the points as a number.
-    """
-    lines, earned, possible = [], 0, 0
-    shares = []
-    for language in LANGUAGES:
-        texts = written_alone(model, task, task.held_out_numbers, language, decode)
-        shares.append(exact(texts, task.held_out_numbers, language))
-        lines.append((f"exact match on held-out numbers, {language}", f"{shares[-1]:.1%}"))
-    # 99 % is full marks; below it, half a point less for each percent that is missing.
-    missing = max(0.0, 0.99 - min(shares))
-    points = max(0, round(FOR_TRANSLATING - 50 * missing))
-    lines.append(("points for translating", f"{points} of {FOR_TRANSLATING}"))
-    for exercise in exercises_of("training"):
-        version, whose = best_version(exercise)
-        own = whose.startswith("yours")
-        score = examine(exercise, version, seed=0).score if own else 0
-        earned, possible = earned + score, possible + exercise.max_score
-        lines.append((exercise.name, f"{score} of {exercise.max_score}, {whose}"))
-    earned, possible = earned + points, possible + FOR_TRANSLATING
-    lines.append(("capstone", f"{earned} of {possible} points"))
-    show(lines)
-    return earned
-
-
-def show(lines):
-    text = "\n".join(f"{name:40} {result}" for name, result in lines)
-    if not notebook_shell():
-        print(text)
-        return
-    from IPython.display import display
-
-    rows = "".join(
-        f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
-        f"<td style='text-align:left'>{html.escape(result)}</td></tr>"
-        for name, result in lines
-    )
-    page = f"<table aria-label='Capstone'>{rows}</table>"
-    display({"text/html": page, "text/plain": text}, raw=True)

@@ -8,7 +8,7 @@ from course.experiments import translating as school
 from solutions.training import beam_search, greedy_decode, shift_right
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation
-from translation.train import MODEL, Parts, train
+from translation.train import MODEL, Parts, exact, train, written_alone
 
 SIZES = MODEL | {"d_model": 16, "num_heads": 2, "d_ff": 32, "num_layers": 1}
 
@@ -58,10 +58,10 @@ def test_what_is_right_when_taught_is_right_alone(task, training):
     numbers = task.train_numbers
     for language in ("fr", "de"):
         taught = school.right_when_taught(training.model, *task.pairs(numbers, [language]))
-        texts = school.written_alone(training.model, task, numbers, language, greedy_decode)
+        texts = written_alone(training.model, task, numbers, language, greedy_decode)
         alone = [text == school.in_words(n, language) for text, n in zip(texts, numbers)]
         assert taught.tolist() == alone
-        assert school.exact(texts, numbers, language) == sum(alone) / len(alone)
+        assert exact(texts, numbers, language) == sum(alone) / len(alone)
 
 
 def test_heads_are_measured_and_come_back(task, training):
@@ -171,9 +171,3 @@ def test_every_known_mistake_can_be_trained_with():
         model, losses, shift = lab.with_slip(exercise, mistake, steps=1, batch=4)
         assert len(losses) == 1
         lab.examine_copier(model, shift, number=2)
-
-
-def test_the_capstone_asks_for_words_and_not_for_a_loss(task, training, capsys):
-    untrained = train(steps=0, task=task, sizes=SIZES, device="cpu", watch=quiet).model
-    assert school.capstone(untrained, task, greedy_decode) == 0
-    assert "0 of 67 points" in capsys.readouterr().out

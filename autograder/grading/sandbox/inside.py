@@ -72,6 +72,17 @@ class Inside:
             return value
         return None
 
+    def do_weights(self, path):
+        """The tensors in a file; None if there is no file, False if it holds something else."""
+        if not os.path.isfile(path):
+            return None
+        try:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+            wire.pack(weights)
+        except Exception:  # torch has many ways of saying that a file is none of its own
+            return False
+        return weights
+
     def do_ask(self, name, watch, seed, seconds):
         """The Answer of what bears this name to a trial, which follows; and what it printed."""
         trial = self.line.receive()

@@ -236,7 +236,7 @@ def test_hardest_exercises_first(course, page):
     assert empty == "3"  # Cy's is untouched; of Di and Nora there is nothing
     assert rows["attention.causal_mask"][3] == "1"  # Ed's, of no known kind
     assert unknown == "0"
-    others = page.table("Quiz and answers in words")
+    others = page.table("Beside the exercises")
     assert others["Quiz: quiz_attention"] == ["67 %", "3 of 4", "6"]
     assert others["In words: in_words"] == ["50 %", "4 of 5", "2"]
 

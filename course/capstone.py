@@ -1,0 +1,164 @@
+"""Lesson 6's capstone: a trained Transformer is graded by what it writes.
+
+What is graded are the weights in a file. They are put into the course's own Transformer, which
+then translates numbers that were held out, by the course's own greedy decoding: so it does not
+matter where they were trained, a class need not be trained again, and a file that is made up earns
+what it translates.
+"""
+
+import html
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from autograder.notebook import notebook_shell
+from solutions.training import greedy_decode
+from solutions.transformer import Transformer
+from translation.number_words import LANGUAGES, in_words, the_task
+from translation.train import MODEL, written_alone
+
+FILE = "translator.pt"
+POINTS = 10
+ENOUGH = 0.99  # of the held-out numbers, in the worse of the two languages
+SHARE_OF_A_POINT = 0.02
+
+
+@dataclass
+class Examination:
+    """What a trained model has shown.
+
+    Args:
+        shares: {language: how many of the held-out numbers it wrote without a fault}
+        sentence: what is wrong, and where to look; "" if nothing is.
+    """
+
+    points: int = 0
+    shares: dict[str, float] = field(default_factory=dict)
+    sentence: str = ""
+
+    @property
+    def lines(self):
+        """(what, how much) for a table."""
+        named = {"fr": "French", "de": "German"}
+        for language, share in self.shares.items():
+            yield f"held-out numbers without a fault, {named[language]}", f"{share:.1%}"
+        yield "points for translating", f"{self.points} of {POINTS}"
+
+    def as_text(self):
+        rows = [f"{what:45} {how_much}" for what, how_much in self.lines]
+        return "\n".join([*rows, *([self.sentence] if self.sentence else [])])
+
+    def as_card(self):
+        rows = "".join(
+            f"<tr><td style='text-align:left'>{what}</td><td>{how_much}</td></tr>"
+            for what, how_much in self.lines
+        )
+        told = f"<p>{html.escape(self.sentence)}</p>" if self.sentence else ""
+        return f"<section aria-label='Capstone'><table>{rows}</table>{told}</section>"
+
+
+def save_translator(model, path=FILE):
+    """Write a model's weights into a file, to be handed in beside the notebook."""
+    torch.save({name: x.detach().cpu() for name, x in model.named_parameters()}, path)
+    size = Path(path).stat().st_size / 2**20
+    print(f"{path}: {size:.1f} MB. Hand it in together with this notebook.")
+
+
+def check_translator(path=FILE):
+    """Grade the weights in a file; returns the points as a number."""
+    found = examine_file(path)
+    if not notebook_shell():
+        print(found.as_text())
+        return found.points
+    from IPython.display import display
+
+    display({"text/html": found.as_card(), "text/plain": found.as_text()}, raw=True)
+    return found.points
+
+
+def examine_file(path):
+    if not Path(path).is_file():
+        return Examination(sentence=missing(path))
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch has many ways of saying that a file is none of its own
+        return Examination(sentence=unreadable(path))
+    return examine_weights(weights)
+
+
+def missing(path):
+    return (
+        f"There is no {path} beside this notebook: train, save with save_translator(model), and "
+        f"hand the file in together with the notebook."
+    )
+
+
+def unreadable(path):
+    return f"{path} holds no weights: write it with save_translator(model)."
+
+
+@torch.no_grad()
+def examine_weights(weights, task=None, sizes=MODEL):
+    """The Examination of a trained model.
+
+    Args:
+        weights: {name of a parameter: tensor}
+    """
+    task = task or the_task()
+    model = Transformer(len(task.source_words), len(task.target_words), max_length=64, **sizes)
+    parameters = dict(model.named_parameters())
+    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
+        return Examination(sentence=unreadable("This file"))
+    if trouble := misfit({name: x.shape for name, x in parameters.items()}, weights):
+        return Examination(sentence=trouble)
+    for name, parameter in parameters.items():
+        parameter.copy_(weights[name])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model.to(device).eval()
+    shares, faults = {}, []
+    for language in LANGUAGES:
+        numbers = task.held_out_numbers
+        texts = written_alone(model, task, numbers, language, greedy_decode)
+        wrong = [(n, text) for n, text in zip(numbers, texts) if text != in_words(n, language)]
+        shares[language] = 1 - len(wrong) / len(numbers)
+        faults += [(n, language, text) for n, text in wrong[:1]]
+    lost = max(0.0, ENOUGH - min(shares.values())) / SHARE_OF_A_POINT
+    points = max(0, round(POINTS - lost))
+    return Examination(points, shares, what_is_wrong(min(shares.values()), faults))
+
+
+def misfit(shapes, weights):
+    """A sentence if these are the weights of another model."""
+    absent = [name for name in shapes if name not in weights]
+    unknown = [name for name in weights if name not in shapes]
+    other = [name for name in shapes if name in weights and weights[name].shape != shapes[name]]
+    if not absent and not unknown and not other:
+        return ""
+    found = [f"{len(absent)} are missing ({absent[0]}, …)"] if absent else []
+    found += [f"{len(unknown)} have other names ({str(unknown[0])[:60]}, …)"] if unknown else []
+    if other:
+        name = other[0]
+        there, wanted = tuple(weights[name].shape), tuple(shapes[name])
+        found += [f"{len(other)} have another shape ({name}: {there}, not {wanted})"]
+    return (
+        f"These weights do not fit the lesson's Transformer: {'; '.join(found)}. Are its sizes "
+        f"those of the lesson, and does your Transformer pass its check?"
+    )
+
+
+def what_is_wrong(share, faults):
+    if share >= ENOUGH:
+        return ""
+    number, language, text = faults[-1]
+    fault = (
+        f"For example: {in_words(number, 'en')} became {text[:80] or 'nothing'!r} in place of "
+        f"{in_words(number, language)!r}."
+    )
+    if share < 0.05:
+        return (
+            f"{fault} Hardly a number is right. If its loss was low all the same, training saw "
+            f"something that writing does not: look at the mask and at the shift first. If its "
+            f"loss was not low, it was not trained, or not to the end."
+        )
+    return f"{fault} It has learned a part: train it to the end, as in the lesson."

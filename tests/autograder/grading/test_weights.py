@@ -1,0 +1,78 @@
+"""A trained model's weights, handed in beside the notebook, are tried by the judge."""
+
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+
+from autograder.grading.plan import Plan, put_back
+from autograder.grading.run import grade
+from autograder.grading.submission import contents
+from course import capstone
+from solutions.transformer import Transformer
+from translation.number_words import NumberTranslation
+from translation.train import MODEL
+
+from .conftest import LIMITS, known, notebook_with
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the sandbox")
+CELL = 'check_translator("translator.pt")'
+
+
+@pytest.fixture
+def hand_in(keeper, judge, tmp_path, monkeypatch):
+    """The Result, and what the cell shows, when this file and these cells are handed in."""
+    task = NumberTranslation(limit=100)
+    monkeypatch.setattr(capstone, "the_task", lambda: task)
+    words = len(task.source_words), len(task.target_words)
+    torch.manual_seed(0)
+    model = Transformer(*words, max_length=64, **MODEL)
+    plan = Plan("06", "06", (known("capstone", CELL, locked=True, grade=True, points=20.0),))
+
+    def hand_in(content=None, before=()):
+        path = tmp_path / "translator.pt"
+        if content is not None:
+            path.write_bytes(content)
+        else:
+            capstone.save_translator(model, path)
+        files = contents({path.name: path} if content != b"" else {})
+        notebook = put_back(notebook_with(plan, {}, before), plan)
+        graded = grade(notebook, plan, keeper, judge, replace(LIMITS, total=60.0), files)
+        return graded.results["capstone"], notebook.cells[-1].outputs[0].data["text/html"]
+
+    return hand_in
+
+
+def test_what_they_translate_is_what_they_earn(hand_in, monkeypatch):
+    result, html = hand_in()
+    assert (result.points, result.max_points, result.kind) == (0.0, 20.0, "weights")
+    assert "without a fault, German" in html
+    monkeypatch.setattr(capstone, "ENOUGH", 0.0)  # these have learned nothing
+    result, _ = hand_in()
+    assert result.points == 20.0
+
+
+def test_without_a_file(hand_in):
+    result, html = hand_in(b"")
+    assert result.points == 0.0
+    assert "There is no translator.pt beside this notebook" in html
+
+
+def test_a_file_of_something_else(hand_in):
+    result, html = hand_in(b"\x80\x04cos\nsystem\n(S'touch /tmp/out'\ntR.")
+    assert result.points == 0.0
+    assert "translator.pt holds no weights" in html
+
+
+def test_saying_so_earns_nothing(hand_in):
+    """The cell is not run; what a learner's code makes of the names in it does not count."""
+    claim = """
+import torch
+def check_translator(path):
+    return 20.0
+torch.load = lambda *_, **__: {"points": torch.tensor(20.0)}
+"""
+    result, html = hand_in(before=[claim])
+    assert result.points == 0.0
+    assert "do not fit the lesson" in html
