@@ -131,7 +131,7 @@ def test_half_a_line_in_the_records_is_no_trouble(again):
 
 
 def test_a_name_that_no_gradebook_can_take_costs_nobody_else_anything(again):
-    shutil.copytree(again / "submitted" / "ada", os.fsencode(again / "submitted") + b"/fr\xe9d")
+    shutil.copytree(again / "submitted" / "ada", again / "submitted" / os.fsdecode(b"fr\xe9d"))
     classes.hand_in(again, "bea", classes.solved_text())
     for options in ([], ["--json"]):
         done = autograder("grade", STEM, *options, folder=again)
