@@ -3,7 +3,7 @@
 What is graded are the weights in a file. They are put into the course's own Transformer, which
 then translates numbers that were held out, by the course's own greedy decoding: so it does not
 matter where they were trained, a class need not be trained again, and a file that is made up earns
-what it translates.
+what it translates. As training hides many mistakes, it counts as far as the lesson's checks pass.
 """
 
 import html
@@ -12,11 +12,15 @@ from pathlib import Path
 
 import torch
 
+from autograder.checks import exercises_of
+from autograder.examine import examine
 from autograder.notebook import notebook_shell
 from solutions.training import greedy_decode
 from solutions.transformer import Transformer
 from translation.number_words import LANGUAGES, in_words, the_task
 from translation.train import MODEL, written_alone
+
+from .mine import best_version
 
 FILE = "translator.pt"
 POINTS = 10
@@ -31,11 +35,22 @@ class Examination:
     Args:
         shares: {language: how many of the held-out numbers it wrote without a fault}
         sentence: what is wrong, and where to look; "" if nothing is.
+        checks: (points, of how many) of the lesson's exercises.
     """
 
-    points: int = 0
     shares: dict[str, float] = field(default_factory=dict)
     sentence: str = ""
+    checks: tuple[float, float] = (1, 1)
+
+    @property
+    def for_translating(self):
+        lost = max(0.0, ENOUGH - min(self.shares.values(), default=0.0)) / SHARE_OF_A_POINT
+        return max(0, round(POINTS - lost))
+
+    @property
+    def points(self):
+        earned, most = self.checks
+        return round(self.for_translating * earned / most, 2)
 
     @property
     def lines(self):
@@ -43,10 +58,12 @@ class Examination:
         named = {"fr": "French", "de": "German"}
         for language, share in self.shares.items():
             yield f"held-out numbers without a fault, {named[language]}", f"{share:.1%}"
-        yield "points for translating", f"{self.points} of {POINTS}"
+        yield "points for translating", f"{self.for_translating} of {POINTS}"
+        yield "points of this lesson's checks", "{:g} of {:g}".format(*self.checks)
+        yield "capstone: the one times the share of the other", f"{self.points:g} of {POINTS}"
 
     def as_text(self):
-        rows = [f"{what:45} {how_much}" for what, how_much in self.lines]
+        rows = [f"{what:47} {how_much}" for what, how_much in self.lines]
         return "\n".join([*rows, *([self.sentence] if self.sentence else [])])
 
     def as_card(self):
@@ -68,6 +85,7 @@ def save_translator(model, path=FILE):
 def check_translator(path=FILE):
     """Grade the weights in a file; returns the points as a number."""
     found = examine_file(path)
+    found.checks = own_checks()
     if not notebook_shell():
         print(found.as_text())
         return found.points
@@ -75,6 +93,17 @@ def check_translator(path=FILE):
 
     display({"text/html": found.as_card(), "text/plain": found.as_text()}, raw=True)
     return found.points
+
+
+def own_checks():
+    """(points, of how many) that the learner's own versions of this lesson's exercises earn."""
+    earned = most = 0
+    for exercise in exercises_of("training"):
+        version, whose = best_version(exercise)
+        most += exercise.max_score
+        if whose.startswith("yours"):
+            earned += examine(exercise, version, seed=0).score
+    return earned, most
 
 
 def examine_file(path):
@@ -123,9 +152,7 @@ def examine_weights(weights, task=None, sizes=MODEL):
         wrong = [(n, text) for n, text in zip(numbers, texts) if text != in_words(n, language)]
         shares[language] = 1 - len(wrong) / len(numbers)
         faults += [(n, language, text) for n, text in wrong[:1]]
-    lost = max(0.0, ENOUGH - min(shares.values())) / SHARE_OF_A_POINT
-    points = max(0, round(POINTS - lost))
-    return Examination(points, shares, what_is_wrong(min(shares.values()), faults))
+    return Examination(shares, what_is_wrong(min(shares.values()), faults))
 
 
 def misfit(shapes, weights):

@@ -139,11 +139,14 @@ class Judge:
             exercise=f"{stem} quiz",
         )
 
-    def translator(self, cell, path, weights):
+    def translator(self, cell, path, weights, checks):
         """The Result of a cell that says check_translator(…).
 
         The weights are tried here, in the course's own Transformer: what a learner's code says that
         it translates proves nothing.
+
+        Args:
+            checks: (points, of how many) that the notebook's exercises have earned.
         """
         from course.capstone import POINTS, Examination, examine_weights, missing, unreadable
 
@@ -151,6 +154,7 @@ class Judge:
             found = examine_weights(weights)
         else:
             found = Examination(sentence=(missing if weights is None else unreadable)(path))
+        found.checks = checks
         return Result(
             cell.grade_id,
             cell.points * found.points / POINTS,

@@ -183,8 +183,15 @@ class Run:
             return self.judge.quiz(step.known, stem, answers, seed)
         if step.kind == "weights":
             weights = box.request("weights", 20, path=step.asked)
-            return self.judge.translator(step.known, step.asked, weights)
+            return self.judge.translator(step.known, step.asked, weights, self.earned_so_far())
         return self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
+
+    def earned_so_far(self):
+        """(points, of how many) of the exercises; all of one if there are none."""
+        checks = [each for each in self.graded.results.values() if each.kind == "check"]
+        if not checks:
+            return 1, 1
+        return sum(each.points for each in checks), sum(each.max_points for each in checks)
 
     def identity(self, box, name):
         """Something that changes when a name is bound anew; None if it is not bound."""

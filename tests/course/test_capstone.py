@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from autograder import wrong
-from course import capstone
-from course.capstone import POINTS, check_translator, examine_weights, save_translator
+from autograder.checks import exercises_of, find
+from course import capstone, work
+from course.capstone import POINTS, check_translator, examine_weights, own_checks, save_translator
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation
 from translation.train import MODEL, Parts, train
@@ -35,6 +36,8 @@ def test_a_trained_model_earns_what_it_translates(task):
     assert min(found.shares.values()) > 0.5
     short = max(0, 0.99 - min(found.shares.values()))
     assert found.points == round(10 - short / 0.02)
+    found.checks = (30, 40)
+    assert found.points == round(round(10 - short / 0.02) * 0.75, 2)
 
 
 def training_share(training, task, language):
@@ -67,7 +70,7 @@ def test_untrained_weights(task):
     found = examine_weights(weights, task, SIZES)
     assert found.points == 0
     assert "For example: " in found.sentence
-    assert f"points for translating{'':24}0 of {POINTS}" in found.as_text()
+    assert f"points for translating{'':26}0 of {POINTS}" in found.as_text()
 
 
 def test_nothing_but_numbers_is_needed(task):
@@ -118,7 +121,18 @@ def test_from_file_to_points(task, tmp_path, monkeypatch, capsys):
     assert "This file holds no weights" in capsys.readouterr().out
 
 
+def test_it_counts_as_far_as_the_checks_pass(monkeypatch):
+    """A training run hides many mistakes, and one with the reference's parts is nobody's own."""
+    most = sum(exercise.max_score for exercise in exercises_of("training"))
+    monkeypatch.setattr(work, "PASSED", {})
+    monkeypatch.setattr(work, "folder", lambda: None)
+    assert own_checks() == (0, most)
+    exercise = find("training.shift_right")
+    monkeypatch.setattr(work, "PASSED", {exercise.id: exercise.reference})
+    assert own_checks() == (exercise.max_score, most)
+
+
 def test_a_card_is_text_only():
-    found = capstone.Examination(3, {"fr": 0.5, "de": 1.0}, "<b>not</b> yet")
+    found = capstone.Examination({"fr": 0.5, "de": 1.0}, "<b>not</b> yet")
     assert "&lt;b&gt;not&lt;/b&gt; yet" in found.as_card()
     assert "50.0%" in found.as_card()

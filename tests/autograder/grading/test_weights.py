@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from autograder.grading.judge import Judge, Result
 from autograder.grading.plan import Plan, put_back
-from autograder.grading.run import grade
+from autograder.grading.run import Graded, Run, grade
 from autograder.grading.submission import contents
 from course import capstone
 from solutions.transformer import Transformer
@@ -42,6 +43,20 @@ def hand_in(keeper, judge, tmp_path, monkeypatch):
         return graded.results["capstone"], notebook.cells[-1].outputs[0].data["text/html"]
 
     return hand_in
+
+
+def test_it_counts_as_far_as_the_checks_pass():
+    graded = Graded(None)
+    run = Run.__new__(Run)
+    run.graded = graded
+    assert run.earned_so_far() == (1, 1)
+    for name, points, kind in (("a", 3.0, "check"), ("b", 0.0, "check"), ("c", 5.0, "quiz")):
+        graded.results[name] = Result(name, points, 5.0, kind)
+    assert run.earned_so_far() == (3.0, 10.0)
+    cell = known("capstone", CELL, points=20.0)
+    result = Judge(1).translator(cell, "translator.pt", None, (3.0, 10.0))
+    assert result.points == 0.0
+    assert "3 of 10" in result.text
 
 
 def test_what_they_translate_is_what_they_earn(hand_in, monkeypatch):
