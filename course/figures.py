@@ -16,6 +16,7 @@ import seaborn as sns
 import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 WEIGHTS = "viridis"
 SIGNED = "PuOr_r"
@@ -38,6 +39,7 @@ LOOK = {
 }
 ROOM = 13  # up to so many rows and columns, numbers are written into a heatmap's cells
 DPI = 110
+WIDEST = 8.0  # inches; wider ones would be shrunk, and their letters with them
 
 
 @dataclass
@@ -99,6 +101,7 @@ def heatmaps(
     per_row=4,
     size=None,
     title="",
+    square=True,
 ):
     """Several matrices side by side, all with the same scale of colours.
 
@@ -110,6 +113,7 @@ def heatmaps(
         per_row: so many side by side.
         size: of one heatmap, in inches.
         title: above all of them.
+        square: are cells as wide as high? Otherwise they fill the width that there is.
     """
     if not isinstance(matrices, dict):
         matrices = {f"head {number}": matrix for number, matrix in enumerate(matrices)}
@@ -139,7 +143,7 @@ def heatmaps(
                 fmt=".0f" if is_whole(array) else ".2f",
                 annot_kws={"size": 8},
                 cbar=False,
-                square=True,
+                square=square,
                 xticklabels=list(columns) if columns is not None else "auto",
                 yticklabels=list(rows) if rows is not None else "auto",
                 linewidths=0.5 if written else 0,
@@ -223,6 +227,11 @@ def curves(
         ax.set_yscale("log" if log_y else "linear")
         if y_low is not None or y_high is not None:
             ax.set_ylim(y_low, y_high)
+        lowest, highest = ax.get_ylim()
+        if log_y and highest < 100 * lowest:  # powers of ten alone would be one label or two
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.yaxis.set_major_formatter("{x:,g}")
+            ax.yaxis.set_minor_formatter(NullFormatter())
         if len(ys) > 1:
             ax.legend(frameon=False)
         ax.grid(axis="y", color="0.9")
@@ -236,7 +245,7 @@ def bars(heights, title="", x_label="", y_label="", y_high=None, fmt="{:.3g}"):
     Args:
         heights: {name: number}
     """
-    figure, axes = new_figure(max(3.2, 0.95 * len(heights) + 1.5), 3.4)
+    figure, axes = new_figure(min(max(3.2, 0.95 * len(heights) + 1.5), WIDEST), 3.4)
     ax = axes[0, 0]
     values = {name: float(value) for name, value in heights.items()}
     with rc_context(LOOK):
