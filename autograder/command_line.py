@@ -195,6 +195,10 @@ def make_course(options):
 
 
 def grade_class(options):
+    from .grading import warm
+
+    if not options.dry_run and not options.scheduler:
+        warm.shared()  # it is ready when all else has been imported
     from .grading.driver import main as grade
 
     return grade(options)

@@ -97,7 +97,7 @@ def sandbox():
         try:
             with keeper.open() as box:
                 layers = box.layers
-            trouble = keeper.greeting["trouble"]
+            trouble = keeper.trouble
         finally:
             keeper.close()
     except Exception as error:

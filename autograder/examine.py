@@ -5,6 +5,7 @@ The one engine behind all doors: the notebook's card, the terminal, pytest and g
 
 import secrets
 import time
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,9 +17,18 @@ from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .subject import Subject
 from .symptoms import Seen, explain, listing
-from .trial import ask, describe
+from .trial import ask, describe, is_stub
 from .undisturbed import undisturbed
 from .verdict import Verdict
+
+
+class Question(NamedTuple):
+    """What a probe asks for a property of an exercise, and what the reference answers."""
+
+    promise: Any
+    probe: Any
+    trial: Any
+    expected: Any
 
 
 def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
@@ -46,15 +56,15 @@ def questions(exercise, seed, device="cpu"):
     for promise in exercise.properties:
         for probe in promise.probes:
             trial = probe(Draw(seed, probe.__name__, exercise.reference))
-            yield promise, probe, trial, expected_of(exercise, probe, trial, device)
+            yield Question(promise, probe, trial, expected_of(exercise, probe, trial, device))
 
 
 def try_everything(exercise, subject, asked):
     """Put all questions to the subject; a stub is asked only one."""
     records = []
     watch = bool(exercise.refuses) and not subject.trusted
-    for promise, probe, trial, expected in asked:
-        answer = subject.ask(trial, watch=watch and not trial.constant)
+    for question, answer in subject.answers(asked, watch):
+        promise, probe, trial, expected = question
         found = differences(answer, expected, trial)
         records.append(Record(promise, probe, trial, answer, expected, found))
         if is_stub(answer):
@@ -86,10 +96,6 @@ def too_long(seconds):
         f"Your code was stopped after {seconds:g} seconds; a right answer needs a small part of "
         f"one. Does a loop in it ever end?"
     )
-
-
-def is_stub(answer):
-    return answer.problem is not None and answer.problem.kind == "NotImplementedError"
 
 
 def judge(exercise, subject, records, seed, known=None, patience=None):

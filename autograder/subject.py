@@ -23,6 +23,11 @@ class Subject:
         """The Answer to a trial, in a form that can be compared."""
         return ask(self.implementation, trial, self.device, watch=watch)
 
+    def answers(self, questions, watch=False):
+        """Each question with the Answer to its trial, one after the other."""
+        for question in questions:
+            yield question, self.ask(question.trial, watch and not question.trial.constant)
+
     def find_line(self, pattern):
         """The first of its lines that a regular expression finds, or None."""
         return find_line(self.implementation, pattern)

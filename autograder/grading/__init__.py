@@ -7,7 +7,8 @@ From what was handed in to what is said about it:
     plan          what a notebook consists of by the gradebook; puts a submission back into it
     remarks       sentences about what is missing, copied or forged in it
     given         what a lesson's cells may import where they are graded
-    keeper        keeps a warm process, and opens a box in it for each submission
+    warm          a process that has torch imported, and forks one for each submission
+    keeper        opens a box in it for each submission, and speaks with what is in it
     scratch       a folder for the time being, also for those that are killed
     sandbox/      the other side of the wall
     cgroup        a part of our cgroup for each box, where we have one

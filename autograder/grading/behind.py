@@ -1,5 +1,6 @@
 """A Subject behind the wall: what is examined lives in a box; its answers come over the line."""
 
+import itertools
 import re
 import time
 
@@ -40,20 +41,34 @@ class BehindWall(Subject):
 
     def ask(self, trial, watch=False):
         """The Answer to a trial; OutOfTime or EndedError if there is none."""
+        [reply] = self.replies([trial], [watch])
+        return self.answer_in(reply, trial)
+
+    def answers(self, questions, watch=False):
+        """Each question with the Answer to its trial; all are asked at once, which is quicker."""
+        questions = list(questions)
+        trials = [question.trial for question in questions]
+        replies = self.replies(trials, [watch and not trial.constant for trial in trials])
+        for question, reply in zip(questions, replies):
+            yield question, self.answer_in(reply, question.trial)
+
+    def replies(self, trials, watch):
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise OutOfTime
-        kind, answer, printed = three(
-            self.box.request(
-                "ask",
-                left,
-                attached=self.frames(trial),
-                name=self.name,
-                watch=watch,
-                seed=self.seed,
-                seconds=left,
-            )
+        replies = self.box.replies(
+            "ask",
+            left,
+            attached=b"".join(map(self.frames, trials)),
+            name=self.name,
+            watch=watch,
+            seed=self.seed,
+            seconds=left,
         )
+        return itertools.islice(replies, len(trials))
+
+    def answer_in(self, reply, trial):
+        kind, answer, printed = three(reply)
         if kind == "late":
             late = OutOfTime()
             late.problem = answer if is_problem(answer) else None

@@ -15,7 +15,10 @@ import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
-from . import quick  # noqa: F401 - before what it makes quicker
+from . import (
+    quick,  # noqa: F401 - before what it makes quicker
+    warm,
+)
 from .sandbox.walls import Limits
 
 LINUX = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
@@ -146,7 +149,8 @@ def work(connection, orders, not_its=()):
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever leads the run decides
     torch.set_num_threads(1)
-    keeper, judge = Keeper(orders.least, orders.namespaces), Judge(orders.seed)
+    ready = warm.SHARED.get(orders.namespaces)  # if we are a copy of the leader
+    keeper, judge = Keeper(orders.least, orders.namespaces, ready), Judge(orders.seed)
     try:
         while True:
             try:
@@ -170,6 +174,8 @@ class Crew:
         # A copy of this process has all it needs imported. It has computed nothing so far, and the
         # copies neither touch its gradebook nor clean up after it.
         self.context = multiprocessing.get_context("fork" if LINUX else "spawn")
+        if LINUX:
+            warm.shared(orders.namespaces).ready()  # all members use it
         self.members = {}  # {connection: (process, job or None)}
         for _ in range(count):
             self.hire()

@@ -1,11 +1,13 @@
 """What a lesson's cells may import where they are graded: the course without this lesson's answers.
 
-For every lesson a folder is made. In it, `solutions` holds the lessons before, which this one
+For a lesson a folder is made. In it, `solutions` holds the lessons before, which this one
 builds on, and of the lesson itself and those after it no exercise; `course.mine` gives the
 earlier lessons' parts; `course.quiz` and `course.capstone` ask nothing.
 """
 
 import ast
+import contextlib
+import tempfile
 from pathlib import Path
 
 import course
@@ -35,20 +37,28 @@ MINE = '''"""Parts that earlier lessons asked for, as the course's own version."
 FIGURES = Path(course.__file__).parent / "figures.py"
 
 
-def write_given(folder):
-    """Make the folders, each called as its lesson."""
-    for number, lesson in enumerate(LESSONS):
-        place = Path(folder) / lesson
-        (place / "solutions").mkdir(parents=True)
-        (place / "course").mkdir()
-        write_solutions(place / "solutions", earlier=LESSONS[:number])
-        names = [(module, e.name) for module in LESSONS[:number] for e in exercises_of(module)]
-        imports = "".join(f"from solutions.{module} import {name}\n" for module, name in names)
-        (place / "course" / "mine.py").write_text(MINE + imports, encoding="utf-8")
-        (place / "course" / "capstone.py").write_text(CAPSTONE, encoding="utf-8")
-        (place / "course" / "quiz.py").write_text(QUIZ, encoding="utf-8")
-        (place / "course" / "__init__.py").write_text("", encoding="utf-8")
-        (place / "course" / "figures.py").write_bytes(FIGURES.read_bytes())
+def write_given(folder, lesson):
+    """Make what this lesson is given, in a folder called as it, if it is not there yet."""
+    if not lesson or (Path(folder) / lesson).exists():
+        return
+    with tempfile.TemporaryDirectory(dir=folder) as aside:
+        place = Path(aside) / lesson
+        fill(place, earlier=LESSONS[: LESSONS.index(lesson)])
+        with contextlib.suppress(OSError):  # another process was quicker
+            place.rename(Path(folder) / lesson)
+
+
+def fill(place, earlier):
+    (place / "solutions").mkdir(parents=True)
+    (place / "course").mkdir()
+    write_solutions(place / "solutions", earlier)
+    names = [(module, exercise.name) for module in earlier for exercise in exercises_of(module)]
+    imports = "".join(f"from solutions.{module} import {name}\n" for module, name in names)
+    (place / "course" / "mine.py").write_text(MINE + imports, encoding="utf-8")
+    (place / "course" / "capstone.py").write_text(CAPSTONE, encoding="utf-8")
+    (place / "course" / "quiz.py").write_text(QUIZ, encoding="utf-8")
+    (place / "course" / "__init__.py").write_text("", encoding="utf-8")
+    (place / "course" / "figures.py").write_bytes(FIGURES.read_bytes())
 
 
 def write_solutions(place, earlier):

@@ -1,4 +1,4 @@
-"""The judge's end: keeps a zygote, and opens a box for each submission."""
+"""The judge's end: opens a box for each submission, and speaks with what is in it."""
 
 import contextlib
 import itertools
@@ -6,28 +6,16 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from . import cgroup, wire
 from .given import write_given
 from .sandbox.walls import Limits
-from .scratch import Scratch
+from .warm import Warm
 
-HOME = Path(__file__).resolve().parent.parent.parent
-OURS = ("autograder", "benchmarks", "course", "exercises", "notebooks", "solutions", "translation")
-START = """
-import sys
-sys.path.insert(0, {home!r})
-from autograder.grading.sandbox.zygote import main
-del sys.path[0]
-main({descriptor}, {options})
-"""
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
-STARTING = 120.0
 
 
 class UnprotectedError(Exception):
@@ -39,78 +27,51 @@ class EndedError(Exception):
 
 
 class Keeper:
-    """Keeps one zygote, and starts another when it is gone.
+    """Opens boxes in a warm process, and begins another one when that is gone.
 
     Args:
         least: the level of protection that is demanded, 0 to 3; see `level_of`.
         namespaces: use them where they can be had.
+        warm: a Warm that others use, too; else it has one of its own.
     """
 
-    def __init__(self, least=1, namespaces=True):
+    def __init__(self, least=1, namespaces=True, warm=None):
         self.least, self.namespaces = least, namespaces
-        self.process = None
+        self.warm, self.is_shared = warm or Warm(namespaces), warm is not None
         self.cgroup = cgroup.divided()
-        self.scratch = Scratch()
-        self.folders = {n: self.scratch.folder(n) for n in ("root", "given", "scratch", "work")}
-        write_given(self.folders["given"])
 
-    def start(self):
-        ours, theirs = socket.socketpair()
-        options = {
-            "namespaces": self.namespaces,
-            "hidden": [str(HOME / name) for name in OURS],
-            "root": str(self.folders["root"]),
-            "given": str(self.folders["given"]),
-            "scratch": str(self.folders["scratch"]),
-        }
-        code = START.format(home=str(HOME), descriptor=theirs.fileno(), options=options)
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", code],
-            pass_fds=[theirs.fileno()],
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        theirs.close()
-        self.socket = ours
-        ours.settimeout(STARTING)
-        greeting = b""
-        with contextlib.suppress(OSError):
-            while not greeting.endswith(b"\n"):
-                piece = ours.recv(2**16)
-                if not piece:
-                    break
-                greeting += piece
-        if not greeting.endswith(b"\n"):
-            self.process.kill()
-            said = self.process.communicate()[1].decode(errors="replace").strip()
-            raise RuntimeError(f"the sandbox could not be started: {said[-500:]}")
-        self.greeting = json.loads(greeting)
+    @property
+    def trouble(self):
+        """Why there are no namespaces; "" if there are."""
+        return self.warm.ready()["trouble"]
 
     def open(self, limits=None, given="", attempts=2):
         """A Box that is ready; another zygote is started if this one is gone."""
         limits = limits or Limits()
         for attempt in range(attempts):
-            if self.process is None or self.process.poll() is not None:
-                self.let_go()
-                self.start()
+            self.warm.ready()
+            write_given(self.warm.folders["given"], given)
             try:
                 return self.ask_for_box(limits, given)
             except (OSError, wire.ClosedError, wire.LateError):
-                self.process.kill()
-                self.process.wait()
                 if attempt + 1 == attempts:
                     raise
+                self.begin_anew()
         raise AssertionError
+
+    def begin_anew(self):
+        """With another warm process: what others use is left to them."""
+        if self.is_shared:
+            self.warm, self.is_shared = Warm(self.namespaces), False
+        else:
+            self.warm.let_go(at_once=True)
 
     def ask_for_box(self, limits, given):
         for_judge, for_child = socket.socketpair()
         for_keeper, for_warden = socket.socketpair()
         work = None
-        if not self.greeting["own_root"]:
-            work = tempfile.TemporaryDirectory(dir=self.folders["work"])
+        if not self.warm.greeting["own_root"]:
+            work = tempfile.TemporaryDirectory(dir=self.warm.folders["work"])
         request = {
             "limits": asdict(limits),
             "total": limits.total,
@@ -118,8 +79,7 @@ class Keeper:
             "work": work and work.name,
         }
         with for_child, for_warden:
-            text = json.dumps(request).encode()
-            socket.send_fds(self.socket, [text], [for_child.fileno(), for_warden.fileno()])
+            self.warm.ask(request, [for_child.fileno(), for_warden.fileno()])
         box = Box(wire.Line(for_judge, wire.LARGEST_ANSWER), for_keeper, limits, work)
         hello = box.line.receive(time.monotonic() + 20)
         if "trouble" in hello:
@@ -132,38 +92,13 @@ class Keeper:
             box.close()
             raise UnprotectedError(
                 f"learners' code would run with {described(box.layers)} only, and level "
-                f"{self.least} is demanded. {self.greeting['trouble']}".strip()
+                f"{self.least} is demanded. {self.trouble}".strip()
             )
         return box
 
-    def let_go(self):
-        """Of the zygote, if there is one."""
-        if self.process is None:
-            return
-        self.socket.close()  # the zygote then ends by itself
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(5)
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.process.stderr.close()
-        self.process = None
-
     def close(self):
-        self.let_go()
-        self.scratch.close()
-
-
-def environment():
-    """What learners' code can see of the environment: nothing of whoever grades."""
-    return {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "HOME": "/nonexistent",
-    }
+        if not self.is_shared:
+            self.warm.close()
 
 
 def level_of(layers):
@@ -207,23 +142,44 @@ class Box:
             self.heard += piece
         return self.heard.splitlines()[-1] if self.heard else b"{}"
 
-    def request(self, what, patience, attached=b"", **arguments):
-        """Ask the child something, and wait so long for the reply. EndedError if there is none.
+    def request(self, what, patience, **arguments):
+        """Ask the child something, and wait so long for the reply. EndedError if there is none."""
+        return next(self.replies(what, patience, **arguments))
+
+    def replies(self, what, patience, attached=b"", **arguments):
+        """Ask the child something that it has several replies to; they come one after the other.
 
         Args:
-            attached: a frame that follows the request.
+            patience: seconds for all of them.
+            attached: frames that follow the request.
         """
         if self.reason:
             raise EndedError(self.reason)
         asked = next(self.numbers)
         deadline = min(self.deadline, time.monotonic() + patience + GRACE)
-        try:
+        with self.ended_if_it_fails(patience):
             self.line.send_frame(wire.pack((asked, what, arguments)) + attached, deadline)
+        while True:
+            with self.ended_if_it_fails(patience):
+                reply = self.reply(asked, deadline)
+            yield reply
+
+    def reply(self, asked, deadline):
+        """The next reply to a request; what was left over of one before it is passed over."""
+        while True:
             answer = self.line.receive(deadline)
-            if not isinstance(answer, tuple) or len(answer) != 2:
+            if not isinstance(answer, tuple) or len(answer) != 2 or type(answer[0]) is not int:
                 raise wire.GarbledError("no answer")
-            if type(answer[0]) is not int or answer[0] != asked:
+            if answer[0] == asked:
+                return answer[1]
+            if not 0 < answer[0] < asked:
                 raise wire.GarbledError("an answer that nobody asked for")
+
+    @contextlib.contextmanager
+    def ended_if_it_fails(self, patience):
+        """EndedError, and the child's end, where no answer comes or none that can be read."""
+        try:
+            yield
         except wire.LateError:
             total = time.monotonic() >= self.deadline
             most = self.limits.total if total else patience
@@ -233,7 +189,6 @@ class Box:
             self.end()
         except wire.GarbledError as error:
             self.end(f"sent something that is no answer ({error}).")
-        return answer[1]
 
     def end(self, reason=""):
         self.close()

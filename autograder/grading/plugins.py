@@ -22,7 +22,7 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade
 from traitlets import Bool, Float, Integer
 
-from . import gradebook, records, seeds, submission
+from . import gradebook, records, seeds, submission, warm
 from .judge import Judge
 from .keeper import Keeper
 from .plan import asked_of, plan_of, put_back
@@ -42,7 +42,7 @@ def keeper(least, namespaces=True):
     """The warm process of this one; it ends with it."""
     key = (os.getpid(), least, namespaces)
     if key not in KEEPERS:
-        KEEPERS[key] = Keeper(least, namespaces)
+        KEEPERS[key] = Keeper(least, namespaces, warm.shared(namespaces))
         atexit.register(KEEPERS[key].close)
     return KEEPERS[key]
 

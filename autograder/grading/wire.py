@@ -17,6 +17,7 @@ import torch
 from ..trial import Answer, Call, Problem, StandIn, Trial
 
 HEAD = struct.Struct(">IQ")
+READ_AHEAD = 2**16
 LARGEST_TEXT = 2**21  # bytes of JSON
 LARGEST_BODY = 2**26  # bytes of tensors
 LARGEST_ANSWER = 2**23  # of them from the sandbox: the judge keeps many answers at once
@@ -187,6 +188,7 @@ class Line:
 
     def __init__(self, sock, most=LARGEST_BODY):
         self.socket, self.most = sock, most
+        self.read_ahead = memoryview(b"")
 
     def send(self, value, deadline=None):
         self.send_frame(pack(value), deadline)
@@ -211,20 +213,24 @@ class Line:
         return unpack(text, self.exactly(body_length, deadline))
 
     def exactly(self, count, deadline):
+        """So many bytes. Of short messages several are read at once."""
         data = bytearray(count)
-        view, got = memoryview(data), 0
-        try:
-            while got < count:
+        view = memoryview(data)
+        while True:
+            got = min(len(view), len(self.read_ahead))
+            view[:got], self.read_ahead = self.read_ahead[:got], self.read_ahead[got:]
+            view = view[got:]
+            if not view:
+                return bytes(data)
+            try:
                 self.wait_until(deadline)
-                new = self.socket.recv_into(view[got:])
-                if not new:
-                    raise ClosedError
-                got += new
-        except TimeoutError:
-            raise LateError from None
-        except OSError:
-            raise ClosedError from None
-        return bytes(data)
+                self.read_ahead = memoryview(self.socket.recv(max(READ_AHEAD, len(view))))
+            except TimeoutError:
+                raise LateError from None
+            except OSError:
+                raise ClosedError from None
+            if not self.read_ahead:
+                raise ClosedError
 
     def wait_until(self, deadline):
         left = None if deadline is None else deadline - time.monotonic()

@@ -7,7 +7,7 @@ import pytest
 
 from autograder import doctor
 from autograder.command_line import main
-from autograder.grading import keeper
+from autograder.grading import keeper, warm
 
 
 def test_this_machine_has_everything(capsys):
@@ -68,7 +68,7 @@ class Box:
 )
 def test_a_system_without_protection_is_noted(monkeypatch, layers, level, word):
     monkeypatch.setattr(keeper.Keeper, "open", lambda self: Box(layers))
-    monkeypatch.setattr(keeper.Keeper, "greeting", {"trouble": ""}, raising=False)
+    monkeypatch.setattr(keeper.Keeper, "trouble", "")
     finding = doctor.sandbox()
     assert finding.found.startswith(f"level {level} of 3")
     assert word in finding.remedy
@@ -79,7 +79,7 @@ def test_a_sandbox_that_cannot_be_started_is_a_sentence(monkeypatch):
     def fail(self):
         raise RuntimeError("no fork")
 
-    monkeypatch.setattr(keeper.Keeper, "start", fail)
+    monkeypatch.setattr(warm.Warm, "begin", fail)
     assert "cannot be started: no fork" in str(doctor.sandbox())
 
 

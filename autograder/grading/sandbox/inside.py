@@ -8,11 +8,13 @@ import contextlib
 import linecache
 import os
 import sys
+import time
+import types
 
 import torch
 
 from ...limits import OutOfTime, time_limit
-from ...trial import describe, run
+from ...trial import describe, is_stub, run
 from ...undisturbed import undisturbed
 from .. import wire
 from .shell import run_cell
@@ -37,11 +39,12 @@ class Inside:
         os.dup2(self.spill, 2)
 
     def serve(self):
-        """Answer until the judge hangs up. The reply carries the request's number."""
+        """Answer until the judge hangs up. A reply carries the request's number."""
         while True:
             number, what, arguments = self.line.receive()
             reply = getattr(self, f"do_{what}")(**arguments)
-            self.line.send((number, reply))
+            for each in reply if isinstance(reply, types.GeneratorType) else (reply,):
+                self.line.send((number, each))
 
     def do_files(self, files):
         """Put files into the working folder."""
@@ -84,18 +87,27 @@ class Inside:
         return weights
 
     def do_ask(self, name, watch, seed, seconds):
-        """The Answer of what bears this name to a trial, which follows; and what it printed."""
-        trial = self.line.receive()
-        subject = self.shell.user_ns[name]
-        with undisturbed(seed) as printed:
-            try:
-                with time_limit(seconds):
-                    answer = run(subject, trial, watch=watch)
-            except (OutOfTime, KeyboardInterrupt) as late:
-                return "late", shortened(describe(late)), ""
-        if answer.problem is not None:
-            answer.problem = shortened(answer.problem)
-        return "answer", sendable(answer), printed.beginning()
+        """The Answers of what bears this name to trials, which follow; and what it printed.
+
+        Args:
+            watch: for each trial, whether to note which of torch's functions ran.
+            seconds: for all of them.
+        """
+        trials = [self.line.receive() for _ in watch]
+        subject, deadline = self.shell.user_ns[name], time.monotonic() + seconds
+        for trial, watched in zip(trials, watch):
+            with undisturbed(seed) as printed:
+                try:
+                    with time_limit(max(deadline - time.monotonic(), 0.001)):
+                        answer = run(subject, trial, watch=watched)
+                except (OutOfTime, KeyboardInterrupt) as late:
+                    yield "late", shortened(describe(late)), ""
+                    return
+            if answer.problem is not None:
+                answer.problem = shortened(answer.problem)
+            yield "answer", sendable(answer), printed.beginning()
+            if is_stub(answer):  # the judge asks no more, either
+                return
 
 
 def shortened(problem):

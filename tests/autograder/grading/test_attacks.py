@@ -37,7 +37,7 @@ def nothing_runs(keeper):
     """Wait until the sandbox is alone again; what else runs belongs to nobody."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        if not descendants(keeper.process.pid):
+        if not descendants(keeper.warm.process.pid):
             return True
         time.sleep(0.02)
     return False
@@ -65,7 +65,7 @@ def withstand(attack, keeper, run, fill):
     is_harmless(graded)
     assert bool(graded.events) >= attack.ends
     assert nothing_runs(keeper)
-    assert set(descendants(os.getpid())) <= {keeper.process.pid, *before}
+    assert set(descendants(os.getpid())) <= {keeper.warm.process.pid, *before}
     innocent = run(keeper, RIGHT)
     assert {r.grade_id for r in innocent.results.values() if r.passed} == set(earned) - {"quiz"}
     assert innocent.level == graded.level
@@ -73,8 +73,8 @@ def withstand(attack, keeper, run, fill):
 
 @pytest.fixture(autouse=True)
 def _begin_warm(keeper):
-    if keeper.process is None:
-        keeper.start()
+    if keeper.warm.process is None:
+        keeper.warm.ready()
 
 
 def is_harmless(graded):

@@ -44,7 +44,7 @@ def test_the_levels_of_this_machine(keeper, plain_keeper):
     with plain_keeper.open(LIMITS) as box:
         assert level_of(box.layers) == 1
     with keeper.open(LIMITS) as box:
-        assert level_of(box.layers) >= (2 if keeper.greeting["own_root"] else 1)
+        assert level_of(box.layers) >= (2 if keeper.warm.greeting["own_root"] else 1)
 
 
 def test_levels():
@@ -58,7 +58,7 @@ def test_less_protection_than_demanded_is_refused(plain_keeper, monkeypatch):
     monkeypatch.setattr(plain_keeper, "least", 2)
     with pytest.raises(UnprotectedError, match=r"level 1 .* only, and level 2 is demanded"):
         plain_keeper.open(LIMITS)
-    assert not wait_for_end(plain_keeper.process.pid)
+    assert not wait_for_end(plain_keeper.warm.process.pid)
 
 
 def test_of_where_a_python_is_installed_only_libraries_are_readable(monkeypatch):
@@ -332,7 +332,7 @@ def test_leave_out(tmp_path):
 
 
 def test_only_itself_is_to_be_seen(keeper):
-    if not keeper.greeting["own_root"]:
+    if not keeper.warm.greeting["own_root"]:
         pytest.skip("no namespaces on this machine")
     with keeper.open(LIMITS) as box:
         found = said(
@@ -429,10 +429,10 @@ def wait_for_end(pid, seconds=5.0):
 
 def test_closing_ends_everything(keeper):
     box = keeper.open(LIMITS)
-    assert len(descendants(keeper.process.pid)) == 2  # a warden and a child
+    assert len(descendants(keeper.warm.process.pid)) == 2  # a warden and a child
     box.close()
     box.close()
-    assert not wait_for_end(keeper.process.pid)
+    assert not wait_for_end(keeper.warm.process.pid)
     assert box.used["cpu"] >= 0
 
 
@@ -442,7 +442,7 @@ sys.path.insert(0, {home!r})
 from autograder.grading.keeper import Keeper
 keeper = Keeper(namespaces={namespaces})
 box = keeper.open()
-print(keeper.process.pid, flush=True)
+print(keeper.warm.process.pid, flush=True)
 box.request("cell", 60, source="while True: pass", seconds=60)
 """
 
@@ -478,12 +478,12 @@ def test_another_zygote_takes_over():
     keeper = Keeper()
     try:
         with keeper.open(LIMITS) as box:
-            os.kill(keeper.process.pid, signal.SIGKILL)
-            keeper.process.wait()
+            os.kill(keeper.warm.process.pid, signal.SIGKILL)
+            keeper.warm.process.wait()
             assert box.request("has", 5, name="x") is None  # who is there stays there
         with keeper.open(LIMITS) as box:
             assert box.request("has", 5, name="x") is None
     finally:
         keeper.close()
-    assert keeper.process is None
-    assert not os.path.exists(keeper.scratch.path)
+    assert keeper.warm.process is None
+    assert not os.path.exists(keeper.warm.scratch.path)
