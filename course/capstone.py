@@ -59,19 +59,32 @@ class Examination:
         for language, share in self.shares.items():
             yield f"held-out numbers without a fault, {named[language]}", f"{share:.1%}"
         yield "points for translating", f"{self.for_translating} of {POINTS}"
-        yield "points of this lesson's checks", "{:g} of {:g}".format(*self.checks)
-        yield "capstone: the one times the share of the other", f"{self.points:g} of {POINTS}"
+        earned, most = self.checks
+        yield "points of this lesson's checks", f"{earned:g} of {most:g}"
+        product = f"capstone, {self.for_translating} × {earned:g}/{most:g}"
+        yield product, f"{self.points:g} of {POINTS}"
+
+    @property
+    def sentences(self):
+        """What is to be said."""
+        earned, most = self.checks
+        yield from filter(None, [self.sentence])
+        if earned < most:
+            yield (
+                "What your own exercises above do not earn, the capstone lacks, too: what you have "
+                "not written was trained with the reference."
+            )
 
     def as_text(self):
         rows = [f"{what:47} {how_much}" for what, how_much in self.lines]
-        return "\n".join([*rows, *([self.sentence] if self.sentence else [])])
+        return "\n".join([*rows, *self.sentences])
 
     def as_card(self):
         rows = "".join(
             f"<tr><td style='text-align:left'>{what}</td><td>{how_much}</td></tr>"
             for what, how_much in self.lines
         )
-        told = f"<p>{html.escape(self.sentence)}</p>" if self.sentence else ""
+        told = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences)
         return f"<section aria-label='Capstone'><table>{rows}</table>{told}</section>"
 
 

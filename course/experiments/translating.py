@@ -88,7 +88,7 @@ class Watcher:
             self.moved = now
             self.move_bar(training, steps)
         if due:
-            self.show(training)
+            self.show(training, steps)
 
     def move_bar(self, training, steps):
         if not notebook_shell():
@@ -107,12 +107,12 @@ class Watcher:
         else:
             self.bar.update(bundle, raw=True)
 
-    def show(self, training):
+    def show(self, training, steps):
         samples = [
             (language, translate(training.model, self.task, "ninety-seven", language, self.decode))
             for language in LANGUAGES
         ]
-        self.picture = training_picture(training, self.rates, self.task, samples)
+        self.picture = training_picture(training, self.rates, self.task, samples, steps)
         if not notebook_shell():
             print(f"step {training.step}: loss {training.losses[-1]:.3f}", *samples)
             return
@@ -125,7 +125,7 @@ class Watcher:
             self.shown.update(bundle, raw=True)
 
 
-def training_picture(training, rates, task, samples):
+def training_picture(training, rates, task, samples, steps):
     """Loss and learning rate on the left, and on the right where two translations look."""
     figure, axes = new_figure(11.0, 4.6, 2, 3, width_ratios=[1.25, 1, 1])
     grid = axes[0, 1].get_gridspec()
@@ -133,11 +133,12 @@ def training_picture(training, rates, task, samples):
         ax.remove()
     sharpness = {}
     with rc_context(LOOK):
-        steps = range(1, 1 + len(training.losses))
-        axes[0, 0].plot(steps, training.losses, color=COLOURS[0])
-        axes[0, 0].set(title="loss", xlabel="step", ylabel="nats a token", ylim=(0, None))
+        axes[0, 0].plot(range(1, 1 + len(training.losses)), training.losses, color=COLOURS[0])
+        axes[0, 0].set(title="loss", ylabel="nats a token")
         axes[1, 0].plot(range(1, 1 + len(rates)), rates, color=COLOURS[1], linestyle="--")
-        axes[1, 0].set(title="learning rate", xlabel="step", ylabel="rate", ylim=(0, None))
+        axes[1, 0].set(title="learning rate", ylabel="rate")
+        for ax in axes[:, 0]:
+            ax.set(xlabel="step", xlim=(0, steps), ylim=(0, None))
         for column, language in enumerate(LANGUAGES, start=1):
             ax = figure.add_subplot(grid[:, column])
             read, written, weights = attention_while_written(training.model, task, 97, language)
