@@ -1,9 +1,12 @@
 """The bridge: a library's encoder–decoder runs in our code, and gives the same logits."""
 
+import io
+import json
+
 import pytest
 import torch
 
-from course.bridge import random_marian
+from course.bridge import load_published, random_marian
 from solutions.from_hugging_face import from_marian
 from solutions.training import greedy_decode
 
@@ -56,6 +59,50 @@ def test_it_writes_what_theirs_writes_and_may_begin_with_padding():
     length = min(there.shape[1] - 1, here.shape[1])
     assert length >= 3
     assert here[0, :length].tolist() == there[0, 1 : length + 1].tolist()
+
+
+def published(folder):
+    """A checkpoint as it is published, with a tokeniser; made here, as there is no network."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    sentences = ["the apple is red", "ana lost her red ball", "der apfel ist rot"] * 20
+    made = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=made,
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    for name in ("source.spm", "target.spm"):
+        (folder / name).write_bytes(made.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=made.getvalue())
+    words = [pieces.id_to_piece(number) for number in range(pieces.get_piece_size())]
+    words = ["</s>", "<unk>", *[w for w in words if not w.startswith("<")], "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
+    (folder / "tokenizer_config.json").write_text('{"source_lang": "en", "target_lang": "de"}')
+    last = len(words) - 1
+    theirs = random_marian(
+        vocab_size=len(words),
+        pad_token_id=last,
+        decoder_start_token_id=last,
+        eos_token_id=0,
+        activation_function="swish",
+    )
+    theirs.save_pretrained(folder)
+    return theirs
+
+
+def test_a_published_checkpoint_is_loaded_and_writes_the_same(tmp_path):
+    """All that lesson 7 says of it, but for the way from the network into a folder."""
+    theirs = published(tmp_path)
+    model, tokeniser, start, end = load_published(str(tmp_path))
+    source = tokeniser("the apple is red", return_tensors="pt").input_ids
+    there = theirs.generate(source, max_new_tokens=8, num_beams=1, do_sample=False)
+    here = greedy_decode(model, source, start, end, max_length=8)
+    length = min(there.shape[1] - 1, here.shape[1])
+    assert length >= 3
+    assert here[0, :length].tolist() == there[0, 1 : length + 1].tolist()
+    assert tokeniser.decode(here[0], skip_special_tokens=True)
 
 
 @pytest.mark.parametrize(
