@@ -1,4 +1,4 @@
-"""Every lesson from top to bottom: with nothing solved, and solved with the reference.
+"""Every lesson from top to bottom, half solved; and all that is graded, solved.
 
 No error, no warning, nothing on stderr, no network, in 90 seconds and 2 GB, or in three minutes
 where a Transformer is trained; and what the text quotes is what the cells print. Seconds are those
@@ -12,6 +12,8 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+from autograder.files import names_defined
+from autograder.grading.names import imported, names_read
 from course.lesson import QUOTED, lessons
 from course.notebook import learners, solved
 from course.quiz import LETTERS
@@ -77,30 +79,68 @@ def points(notebook):
 
 @EACH
 @pytest.mark.slow
-def test_it_runs_with_nothing_solved(lesson, tmp_path):
-    notebook = learners(lesson)
+def test_it_runs_half_solved(lesson, tmp_path):
+    """With every other exercise solved, so that both the learner's parts and the course's in the
+    place of what is missing are used; which of them, changes from lesson to lesson."""
+    notebook, right = learners(lesson), solved(lesson)
+    mine = [cell for cell in notebook.cells if is_answer(cell)][lesson.number % 2 :: 2]
+    for cell in mine:
+        [cell.source] = [answer.source for answer in right.cells if answer.id == cell.id]
     seconds, largest = run(notebook, tmp_path)
     assert stderr_of(notebook) == ""
     assert seconds < SECONDS.get(lesson.module, 90)
     assert largest < GIGABYTES
-    assert set(points(notebook).values()) <= {0.0}
+    worth = worth_of(notebook)
+    for cell, earned in points(notebook).items():
+        if cell != "capstone":  # it counts as far as the others do
+            assert earned == (worth[cell] if cell in {f"check_{c.id}" for c in mine} else 0.0), cell
     text = printed(notebook)
+    if lesson.module == "training":
+        assert re.search("points for translating +10 of 10", text)
     for part in lesson.of_kind("prose"):
         for quoted in QUOTED.findall(part.text):
             assert quoted in text, f"line {part.line} quotes {quoted}, which no cell prints"
 
 
 @EACH
+def test_no_demonstration_needs_an_answer(lesson):
+    """What is built on an exercise asks course.mine for it, which knows a way if it is missing."""
+    open_ones = set()
+    for cell in learners(lesson).cells:
+        if cell.cell_type != "code":
+            continue
+        if "demonstration" in cell.metadata.get("tags", []):
+            open_ones -= set(imported(cell.source))
+            used = names_read(cell.source) & open_ones
+            assert not used, f"{used} may be missing in:\n{cell.source}"
+        elif is_answer(cell):
+            open_ones |= set(names_defined(cell.source))
+
+
+@EACH
 @pytest.mark.slow
-def test_it_runs_solved_and_earns_all_points(lesson, tmp_path):
+def test_solved_it_earns_all_points(lesson, tmp_path):
+    """Where it is graded: nothing that is checked needs a demonstration."""
     notebook = solved(lesson)
     fill_in_quiz(lesson, notebook)
-    seconds, _ = run(notebook, tmp_path)
+    kept = [c for c in notebook.cells if "demonstration" not in c.metadata.get("tags", [])]
+    notebook.cells = [cell for cell in kept if cell.id != "capstone"]  # this one has to be trained
+    run(notebook, tmp_path)
     assert stderr_of(notebook) == ""
-    assert seconds < SECONDS.get(lesson.module, 90)
-    graded = {c.id: c.metadata.nbgrader for c in notebook.cells if "nbgrader" in c.metadata}
+    worth = worth_of(notebook)
     for cell, earned in points(notebook).items():
-        assert earned == graded[cell].points, cell
+        assert earned == worth[cell], cell
+
+
+def is_answer(cell):
+    """Is it a cell for an exercise?"""
+    return cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution", False)
+
+
+def worth_of(notebook):
+    """{cell id: what it is worth}"""
+    cells = [cell for cell in notebook.cells if "points" in cell.metadata.get("nbgrader", {})]
+    return {cell.id: cell.metadata.nbgrader.points for cell in cells}
 
 
 def fill_in_quiz(lesson, notebook):
