@@ -101,19 +101,33 @@ def examine_copier(model, shift=shift_right, decode=greedy_decode, number=300):
 
 # Known mistakes: (what it is called here, the exercise, the mistake, where it is put in).
 SLIPS = (
-    ("scores not scaled", "multi_head.MultiHeadAttention", "no_scale"),
+    ("scaled by √d_model", "multi_head.MultiHeadAttention", "scaled_by_model_width"),
     ("no output projection", "multi_head.MultiHeadAttention", "no_output_projection"),
-    ("no √d_model", "transformer.Transformer", "not_scaled"),
     ("source padding seen", "transformer.Transformer", "source_padding_seen"),
-    ("no ReLU", "encoder_block.FeedForward", "no_activation"),
+    (
+        "sine and cosine swapped",
+        "positional_encoding.PositionalEncoding",
+        "sine_and_cosine_swapped",
+    ),
     ("positions: exponent doubled", "positional_encoding.PositionalEncoding", "exponent_doubled"),
+    ("no √d_model", "transformer.Transformer", "not_scaled"),
+    ("no ReLU", "encoder_block.FeedForward", "no_activation"),
     ("loss counts padding", "training.smoothed_cross_entropy", "padding_counted"),
+    ("no norms", "transformer.DecoderBlock", "no_norms"),
     ("no causal mask", "transformer.Transformer", "no_causal_mask"),
     ("mask one place off", "transformer.Transformer", "sees_one_ahead"),
     ("mask upside down", "transformer.Transformer", "causal_mask_inverted"),
-    ("split by reshape", "multi_head.MultiHeadAttention", "split_by_view"),
+    ("mask inverted", "multi_head.MultiHeadAttention", "mask_inverted"),
+    ("only the future seen", "transformer.Transformer", "sees_the_future_alone"),
     ("merge by reshape", "multi_head.MultiHeadAttention", "merged_by_view"),
     ("not shifted", "training.shift_right", "not_shifted"),
+    ("split by reshape", "multi_head.MultiHeadAttention", "split_by_view"),
+    ("norm over the sequence", "encoder_block.LayerNorm", "over_tokens"),
+    ("scores not scaled", "multi_head.MultiHeadAttention", "no_scale"),
+    ("no residuals", "transformer.DecoderBlock", "no_residual"),
+    ("no positions", "transformer.Transformer", "no_positions"),
+    ("memory not read", "transformer.Transformer", "memory_ignored"),
+    ("softmax twice", "transformer.Transformer", "softmax_inside"),
 )
 PLACES = {
     "Transformer": "transformer",
