@@ -91,18 +91,29 @@ class Judge:
             subject = BehindWall(box, name, cells, self.frame, seed, seconds)
             try:
                 records = try_everything(exercise, subject, self.questions(exercise))
-                subject.deadline = time.monotonic() + UNHURRIED  # for finding the mistake
-                known = self.known[exercise.id]
-                verdict = judge(exercise, subject, records, seed, known, UNHURRIED)
+                verdict = self.verdict(exercise, subject, records)
             except OutOfTime as late:
                 line = subject.line_of_problem(getattr(late, "problem", None))
                 verdict = stopped(exercise, seed, too_long(seconds), line)
             except EndedError as end:
-                end.verdict = stopped(exercise, seed, f"Your code {end}")
+                if end.verdict is None:
+                    end.verdict = stopped(exercise, seed, f"Your code {end}")
                 raise
             verdict.printed = subject.printed
         verdict.seconds = time.perf_counter() - started
         return verdict
+
+    def verdict(self, exercise, subject, records):
+        """The Verdict on what was answered. To find the mistake more is asked; who does not survive
+        that keeps what was earned before."""
+        known, seed = self.known[exercise.id], self.seed_of(exercise)
+        subject.deadline = time.monotonic() + UNHURRIED
+        try:
+            return judge(exercise, subject, records, seed, known, UNHURRIED)
+        except EndedError as end:
+            subject.deadline = 0.0  # now nothing more can be asked
+            end.verdict = judge(exercise, subject, records, seed, known, UNHURRIED)
+            raise
 
     def check(self, cell, exercise, box, name, cells, seconds):
         """The Result of a cell that says check(…)."""

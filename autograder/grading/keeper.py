@@ -25,6 +25,8 @@ class UnprotectedError(Exception):
 class EndedError(Exception):
     """The child is gone; says why, in words that go on after "your code …"."""
 
+    verdict = None  # on what was examined just then, if something was
+
 
 class Keeper:
     """Opens boxes in a warm process, and begins another one when that is gone.

@@ -1,5 +1,7 @@
 """The judge by itself: answers as nobody gives them, without a sandbox between."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -88,6 +90,27 @@ WRONG_FACTS = {
     "too many words": said(lambda facts: facts | {"returned": "x" * 10**6}),
     "many facts": said(lambda facts: facts | {f"fact {n}": n for n in range(1999)}),
 }
+
+
+class Mortal(Liar):
+    """Answers the questions of a check, and ends when it is asked more, to find its mistake."""
+
+    asked = False
+
+    def replies(self, what, patience, attached=b"", **arguments):
+        if self.asked:
+            raise EndedError("ended its process.")
+        self.asked = True
+        return super().replies(what, patience, attached, **arguments)
+
+
+def test_who_ends_when_asked_for_the_mistake_keeps_what_was_earned():
+    exercise, calls = find("attention.scaled_dot_product_attention"), itertools.count()
+    forge = lambda a: WRONG_NUMBERS["flat"](a) if next(calls) == 0 else a  # noqa: E731
+    box = Mortal(exercise, forge)
+    with pytest.raises(EndedError) as ended:
+        Judge(7).check(CELL, exercise, box, exercise.name, [], 60)
+    assert 0 < ended.value.result.points < CELL.points
 
 
 @pytest.mark.parametrize("name", EXERCISES)
