@@ -60,7 +60,7 @@ class Examination:
             yield f"held-out numbers without a fault, {named[language]}", f"{share:.1%}"
         yield "points for translating", f"{self.for_translating} of {POINTS}"
         earned, most = self.checks
-        yield "points of this lesson's checks", f"{earned:g} of {most:g}"
+        yield "points of this lesson's checks that pass", f"{earned:g} of {most:g}"
         product = f"capstone, {self.for_translating} × {earned:g}/{most:g}"
         yield product, f"{self.points:g} of {POINTS}"
 
@@ -109,7 +109,7 @@ def check_translator(path=FILE):
 
 
 def own_checks():
-    """(points, of how many) that the learner's own versions of this lesson's exercises earn."""
+    """(points, of how many) of this lesson's exercises that the learner's own versions pass."""
     earned = most = 0
     for exercise in exercises_of("training"):
         version, whose = best_version(exercise)
@@ -150,7 +150,7 @@ def examine_weights(weights, task=None, sizes=MODEL):
     task = task or the_task()
     model = Transformer(len(task.source_words), len(task.target_words), max_length=64, **sizes)
     parameters = dict(model.named_parameters())
-    if not isinstance(weights, dict) or not all(map(torch.is_tensor, weights.values())):
+    if not isinstance(weights, dict) or not all(map(is_array, weights.values())):
         return Examination(sentence=unreadable("This file"))
     if trouble := misfit({name: x.shape for name, x in parameters.items()}, weights):
         return Examination(sentence=trouble)
@@ -166,6 +166,10 @@ def examine_weights(weights, task=None, sizes=MODEL):
         shares[language] = 1 - len(wrong) / len(numbers)
         faults += [(n, language, text) for n, text in wrong[:1]]
     return Examination(shares, what_is_wrong(min(shares.values()), faults))
+
+
+def is_array(value):
+    return torch.is_tensor(value) and value.is_floating_point()
 
 
 def misfit(shapes, weights):

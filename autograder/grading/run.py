@@ -187,11 +187,13 @@ class Run:
         return self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
 
     def earned_so_far(self):
-        """(points, of how many) of the exercises; all of one if there are none."""
+        """(points, of how many) of the exercises that pass, as course/capstone.py counts them at
+        home; all of one if there are none."""
         checks = [each for each in self.graded.results.values() if each.kind == "check"]
         if not checks:
             return 1, 1
-        return sum(each.points for each in checks), sum(each.max_points for each in checks)
+        passed = [each for each in checks if each.passed]
+        return sum(each.points for each in passed), sum(each.max_points for each in checks)
 
     def identity(self, box, name):
         """Something that changes when a name is bound anew; None if it is not bound."""

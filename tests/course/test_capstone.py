@@ -92,6 +92,7 @@ def test_nothing_but_numbers_is_needed(task):
             r"1 have another shape \(output.bias: \(3,\), not \(\d+,\)\)",
         ),
         (lambda w: w.update({"output.bias": "no tensor"}), "holds no weights"),
+        (lambda w: w.update({"output.bias": w["output.bias"] * 1j}), "holds no weights"),
     ],
 )
 def test_weights_of_something_else(task, change, sentence):

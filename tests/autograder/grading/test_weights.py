@@ -50,9 +50,9 @@ def test_it_counts_as_far_as_the_checks_pass():
     run = Run.__new__(Run)
     run.graded = graded
     assert run.earned_so_far() == (1, 1)
-    for name, points, kind in (("a", 3.0, "check"), ("b", 0.0, "check"), ("c", 5.0, "quiz")):
+    for name, points, kind in (("a", 5.0, "check"), ("b", 4.0, "check"), ("c", 5.0, "quiz")):
         graded.results[name] = Result(name, points, 5.0, kind)
-    assert run.earned_so_far() == (3.0, 10.0)
+    assert run.earned_so_far() == (5.0, 10.0)
     cell = known("capstone", CELL, points=20.0)
     result = Judge(1).translator(cell, "translator.pt", None, (3.0, 10.0))
     assert result.points == 0.0
