@@ -46,13 +46,12 @@ class CarefulExtractor(ExtractorPlugin):
         if not found:
             self.log.warning("No files found in directory: %s", source)
         for path in found:
-            name = path.relative_to(source)
-            place = target / name
+            place, name = target / path.relative_to(source), shown(str(path.relative_to(source)))
             try:
                 if not stat.S_ISREG(path.lstat().st_mode):
                     self.log.warning("%s is no ordinary file, and was left out.", name)
                 elif path.suffix in self.zip_ext:
-                    self.unpack(path, without_suffix(place), str(name))
+                    self.unpack(path, without_suffix(place), name)
                 else:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, place)
