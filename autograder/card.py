@@ -29,6 +29,8 @@ def card(verdict):
     """A self-contained piece of HTML."""
     accent = "#009e73" if verdict.passed else "#d55e00"
     parts = [f'<div style="font-weight:600">{escape(verdict.headline)}</div>']
+    if verdict.foundation:
+        parts.append(f'<div style="{QUIET}">{prose(verdict.foundation)}</div>')
     if not verdict.passed:
         parts += [
             list_of("Works", "✓", verdict.works),

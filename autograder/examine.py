@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from . import limits
+from . import limits, pieces
 from .compare import differences
 from .diagnose import Diagnosis, Record, diagnose
 from .drawing import Draw
@@ -17,9 +17,20 @@ from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .subject import Subject
 from .symptoms import Seen, explain, listing
-from .trial import ask, describe, is_stub
+from .trial import EVERYTHING, NOTHING, PIECES, ask, describe, is_stub
 from .undisturbed import undisturbed
 from .verdict import Verdict
+
+# The diagnoses where somebody else's code did the work: torch's, or the course's.
+READY_MADE, BORROWED = SHORTCUTS = "ready_made", "borrowed"
+THE_COURSES_OWN = (
+    "This is the course's own {name}, which stands in for yours until yours is right. Run the cell "
+    "with your own version again, and then this one."
+)
+LET_OTHERS = (
+    "Your code lets the course's own {names} do the work. Other exercises may build on it until "
+    "yours is right; here {name} is what you build."
+)
 
 
 class Question(NamedTuple):
@@ -51,6 +62,29 @@ def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
     return verdict
 
 
+def examine_learners(
+    exercise, implementation, namespace, missing=True, seed=None, device="cpu", seconds=SECONDS
+):
+    """The same for what a learner has made, on top of the pieces that came before it.
+
+    Args:
+        namespace: the dict in which the learner's code finds its names.
+        missing: do stand-bys also take the place of what is not there at all?
+    """
+    piece = pieces.piece_of(implementation)
+    if piece and pieces.is_too_far(piece, exercise.id):
+        return not_yours(exercise, seed)
+    with pieces.standing_by(namespace, exercise.name, missing):
+        return examine(exercise, implementation, seed, device, seconds)
+
+
+def not_yours(exercise, seed=None):
+    """The Verdict on the course's own version, handed in."""
+    verdict = stopped(exercise, seed, THE_COURSES_OWN.format(name=exercise.name))
+    verdict.diagnosis = BORROWED
+    return verdict
+
+
 def questions(exercise, seed, device="cpu"):
     """What every probe of an exercise asks, and what the reference answers."""
     for promise in exercise.properties:
@@ -62,7 +96,8 @@ def questions(exercise, seed, device="cpu"):
 def try_everything(exercise, subject, asked):
     """Put all questions to the subject; a stub is asked only one."""
     records = []
-    watch = bool(exercise.refuses) and not subject.trusted
+    watch = EVERYTHING if exercise.refuses else PIECES
+    watch = NOTHING if subject.trusted else watch
     for question, answer in subject.answers(asked, watch):
         promise, probe, trial, expected = question
         found = differences(answer, expected, trial)
@@ -110,8 +145,10 @@ def judge(exercise, subject, records, seed, known=None, patience=None):
     for promise in exercise.properties:
         (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
         verdict.score += 0 if promise.name in broken else promise.points
-    used = {name for record in records for name in record.answer.facts.get("ready made", ())}
-    ready_made = refused(sorted(used), exercise.refuses)
+    ready_made = refused(noted("ready made", records), exercise.refuses)
+    called = noted("pieces", records)
+    verdict.built_on = [piece for piece in called if not pieces.is_too_far(piece, exercise.id)]
+    borrowed = [piece for piece in called if piece not in verdict.built_on]
     if is_stub(records[-1].answer):
         verdict.score, verdict.works = 0, []
         verdict.missing = [promise.says for promise in exercise.properties]
@@ -119,8 +156,13 @@ def judge(exercise, subject, records, seed, known=None, patience=None):
             "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
         ]
         verdict.line = subject.line_of_problem(records[-1].answer.problem)
+    elif borrowed:
+        verdict.score, verdict.diagnosis = 0, BORROWED
+        names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
+        verdict.explanation = [LET_OTHERS.format(names=names, name=exercise.name)]
+        verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
     elif ready_made:
-        verdict.score, verdict.diagnosis = 0, "ready_made"
+        verdict.score, verdict.diagnosis = 0, READY_MADE
         right = "Its numbers are right, but" if not broken else "But"
         verdict.explanation = [
             f"Your code lets torch's ready-made {listing(ready_made[:2])} do the work. {right} "
@@ -131,6 +173,11 @@ def judge(exercise, subject, records, seed, known=None, patience=None):
         patience = patience or limits.PATIENCE
         explain_broken(verdict, exercise, subject, records, broken, known, patience)
     return verdict
+
+
+def noted(fact, records):
+    """What was noted under a fact while the code ran."""
+    return sorted({name for record in records for name in record.answer.facts.get(fact, ())})
 
 
 def broken_properties(exercise, records):

@@ -22,24 +22,31 @@ CROSS_ENTROPY = ("cross_entropy", "crossentropy")
 
 
 class Functions(TorchFunctionMode):
-    """Collects the torch functions that are called."""
+    """Collects the torch functions that are called, but for those that the course itself calls."""
 
-    def __init__(self):
+    def __init__(self, calls):
         super().__init__()
-        self.called = set()
+        self.calls, self.called = calls, set()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.called.add(function)
+        if self.calls.running is None:
+            self.called.add(function)
         return function(*args, **(kwargs or {}))
 
 
 @contextmanager
-def watch_for_ready_made():
+def watch_for_ready_made(calls):
     """Gives a set that fills with the names of torch functions, and of torch's modules as torch
-    calls them (nn.LayerNorm); a learner's own class may have any name."""
+    calls them (nn.LayerNorm); a learner's own class may have any name.
+
+    Args:
+        calls: Calls of stand-bys, in which torch may do whatever it likes.
+    """
     names = set()
 
     def note(module, inputs):
+        if calls.running is not None:
+            return
         # A learner's subclass is torch's module with another name.
         for kind in type(module).__mro__:
             if kind.__module__.startswith("torch.nn.") and kind is not nn.Module:
@@ -47,7 +54,7 @@ def watch_for_ready_made():
 
     hook = register_module_forward_pre_hook(note)
     try:
-        with Functions() as functions:
+        with Functions(calls) as functions:
             yield names
         names |= {getattr(function, "__name__", "") for function in functions.called}
     finally:

@@ -5,7 +5,7 @@ them where that code lives; see grading/ for one behind a wall.
 """
 
 from .their_code import find_line, line_of_problem
-from .trial import ask
+from .trial import NOTHING, ask
 
 
 class Subject:
@@ -19,14 +19,14 @@ class Subject:
         """The reference may call the fused kernels that learners are to understand first."""
         return is_reference(self.implementation)
 
-    def ask(self, trial, watch=False):
+    def ask(self, trial, watch=NOTHING):
         """The Answer to a trial, in a form that can be compared."""
         return ask(self.implementation, trial, self.device, watch=watch)
 
-    def answers(self, questions, watch=False):
+    def answers(self, questions, watch=NOTHING):
         """Each question with the Answer to its trial, one after the other."""
         for question in questions:
-            yield question, self.ask(question.trial, watch and not question.trial.constant)
+            yield question, self.ask(question.trial, NOTHING if question.trial.constant else watch)
 
     def find_line(self, pattern):
         """The first of its lines that a regular expression finds, or None."""

@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+OURS = ("autograder", "course", "solutions")
 LONGEST = 500  # characters of a line that are looked at
 HOME = str(Path(__file__).resolve().parent.parent)  # the course's own folders lie in here
 
@@ -50,7 +51,7 @@ def method_code(value):
 def is_library(kind):
     """Torch's, Python's or the course's own class, not the learner's."""
     module = kind.__module__
-    return module.startswith(("torch.", "builtins", "solutions.", "abc"))
+    return module.startswith(("torch.", "builtins", "solutions.", "course.", "abc"))
 
 
 def lines(subject):
@@ -130,5 +131,5 @@ def line_of_problem(subject, problem):
 def is_course_or_library(filename):
     if "ipykernel_" in filename or filename.startswith("<ipython-input"):
         return False
-    own = any(filename.startswith(f"{HOME}/{part}/") for part in ("autograder", "solutions"))
+    own = any(filename.startswith(f"{HOME}/{part}/") for part in OURS)
     return own or "site-packages" in filename or "/lib/python" in filename or filename[:1] == "<"

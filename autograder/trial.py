@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from .limits import OutOfTime
+from .pieces import watch_for_pieces
 from .ready_made import watch_for_ready_made
 
 
@@ -104,11 +105,17 @@ def call(returns=("output",), sizes=None, **arguments):
     return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
 
 
-def run(subject, trial, device="cpu", watch=False, made=None):
+# What is watched for while an implementation runs: nothing; whether the course's own pieces are
+# called; and torch's ready-made functions and modules, too, which doubles the time.
+NOTHING, PIECES, EVERYTHING = range(3)
+NOTED = ("pieces", "ready made")  # the facts that watching gives
+
+
+def run(subject, trial, device="cpu", watch=NOTHING, made=None):
     """Run an implementation on a trial; whatever it raises becomes part of the Answer.
 
     Args:
-        watch: also note which of torch's ready-made functions and modules ran.
+        watch: what else to note, NOTHING, PIECES or EVERYTHING.
         made: a dict to keep modules in.
     """
     answer = Answer()
@@ -129,7 +136,7 @@ def is_stub(answer):
 MADE = {}  # modules of implementations that are trusted, by class and arguments
 
 
-def ask(subject, trial, device="cpu", watch=False, trusted=False):
+def ask(subject, trial, device="cpu", watch=NOTHING, trusted=False):
     """The Answer in a form that can be compared: what is random is turned into what is not.
 
     A trusted implementation, the reference or an edit of it, carries nothing over from one call to
@@ -150,7 +157,7 @@ def comparable(answer, trial):
         facts = {name: fact for name, fact in answer.facts.items() if name in kept}
         return Answer({}, facts, answer.problem, answer.begun)
     digest = digested(answer, trial)
-    digest.facts.update({k: v for k, v in answer.facts.items() if k == "ready made"})
+    digest.facts.update({k: v for k, v in answer.facts.items() if k in NOTED})
     return digest
 
 
@@ -163,7 +170,7 @@ def digested(answer, trial):
         return Answer({}, answer.facts | {"something of the right kind came back": False})
 
 
-def perform(subject, trial, device, answer, watch=False, made=None):
+def perform(subject, trial, device, answer, watch=NOTHING, made=None):
     """Build, load, call, and note everything in `answer` as soon as it is known."""
     if trial.build is not None:
         subject = construct(subject, trial, device, made)
@@ -179,15 +186,17 @@ def perform(subject, trial, device, answer, watch=False, made=None):
         given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
         options = {name: prepare(value, trial, device) for name, value in call.options.items()}
         before = {name: value.detach().clone() for name, value in tensors(given | options)}
-        answer.begun = number + 1
+        answer.begun, used = number + 1, set()
         with contextlib.ExitStack() as around:
             if trial.build is not None and not (trial.gradients or call.reads):
                 around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
             if watch and number == 0:  # watching doubles the time, and later calls do the same
-                used = around.enter_context(watch_for_ready_made())
+                calls = around.enter_context(watch_for_pieces())
+                if watch == EVERYTHING:
+                    used = around.enter_context(watch_for_ready_made(calls))
             returned = target(*given.values(), **options)
         if watch and number == 0:
-            answer.facts["ready made"] = sorted(used)
+            answer.facts |= {"pieces": sorted(calls.pieces), "ready made": sorted(used)}
         outputs = note_returned(answer, returned, call.returns, suffix)
         if isinstance(returned, nn.Module):
             same = any(returned is value for value in given.values())

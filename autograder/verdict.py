@@ -21,6 +21,7 @@ class Verdict:
         line: the learner's line where it happened, if one was found.
         name, yours, expected: arrays to show side by side, if there are any.
         printed: what the learner's code printed.
+        built_on: ids of the course's own pieces that it called, in the place of the learner's.
         hints: three steps.
     """
 
@@ -38,6 +39,7 @@ class Verdict:
     yours: object = None
     expected: object = None
     printed: str = ""
+    built_on: list[str] = field(default_factory=list)
     hints: tuple[str, ...] = ()
     seconds: float = 0.0
 
@@ -52,6 +54,13 @@ class Verdict:
         return f"{mark} {self.exercise}: {verdict} ({self.score} of {self.max_score} points)"
 
     @property
+    def foundation(self):
+        """What of the course's it stands on; "" if nothing."""
+        names = [piece.partition(".")[2] for piece in self.built_on]
+        listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+        return f"(Built on the course's own {listed}.)" if listed else ""
+
+    @property
     def message(self):
         """The explanation in one piece, for a report in JSON."""
         if self.passed:
@@ -63,6 +72,7 @@ class Verdict:
     def text(self, hints=1):
         """Plain text for a terminal, and for a notebook without rich display."""
         parts = [self.headline]
+        parts += [wrapped("", self.foundation)] if self.foundation else []
         if self.passed:
             return "\n".join(parts)
         if self.works:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
+from autograder import pieces
 from autograder.checks import exercises_of
-from autograder.examine import examine
 from autograder.notebook import notebook_shell
 from solutions.training import greedy_decode
 from solutions.transformer import Transformer
@@ -72,7 +72,7 @@ class Examination:
         if earned < most:
             yield (
                 "What your own exercises above do not earn, the capstone lacks, too: what you have "
-                "not written was trained with the reference."
+                "not written was trained with a stand-by."
             )
 
     def as_text(self):
@@ -110,13 +110,16 @@ def check_translator(path=FILE):
 
 def own_checks():
     """(points, of how many) of this lesson's exercises that the learner's own versions pass."""
-    earned = most = 0
-    for exercise in exercises_of("training"):
-        version, whose = best_version(exercise)
-        most += exercise.max_score
-        if whose.startswith("yours"):
-            earned += examine(exercise, version, seed=0).score
-    return earned, most
+    asked = exercises_of("training")
+    passed = [exercise for exercise in asked if is_passed(exercise)]
+    return sum(e.max_score for e in passed), sum(e.max_score for e in asked)
+
+
+def is_passed(exercise):
+    """In this session; what has not been checked in it may have been kept from another one."""
+    if exercise.name in pieces.PASSED or exercise.name in pieces.FAILED:
+        return exercise.name not in pieces.FAILED
+    return best_version(exercise)[1].startswith("yours")
 
 
 def examine_file(path):

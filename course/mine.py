@@ -1,13 +1,14 @@
-"""`from course.mine import softmax`: the learner's own version if it passes its check, else the
-reference. In a notebook it says which.
+"""`from course.mine import softmax`: the learner's own version if it passes its check, else a
+stand-by. In a notebook it says which.
 
 Later lessons build on earlier ones in this way, and a lesson runs even if nothing is solved yet.
 """
 
 import sys
 
+from autograder import pieces
 from autograder.checks import find
-from autograder.examine import examine
+from autograder.examine import examine_learners
 from autograder.notebook import notebook_shell
 
 from . import work
@@ -39,12 +40,12 @@ def asked_by():
 
 def best_version(exercise):
     """(the version to build on, whose it is)"""
-    if exercise.id in work.PASSED:
-        return work.PASSED[exercise.id], "yours"
+    if exercise.name in pieces.PASSED:
+        return pieces.PASSED[exercise.name], "yours"
     version, why = from_file(exercise)
     if version is not None:
         return version, why
-    return exercise.reference, f"the reference ({why})"
+    return pieces.stand_by(exercise.name), f"a stand-by ({why})"
 
 
 def from_file(exercise):
@@ -66,7 +67,7 @@ def from_file(exercise):
         return None, f"exercises/{path.name} does not define it"
     key = (*key, exercise.name)
     if key not in VERDICTS:
-        VERDICTS[key] = examine(exercise, version, seed=0)
+        VERDICTS[key] = examine_learners(exercise, version, LOADED[key[:2]], missing=False, seed=0)
     verdict = VERDICTS[key]
     if verdict.passed:
         return version, f"yours, from exercises/{path.name}"

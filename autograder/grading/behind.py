@@ -8,13 +8,13 @@ from ..files import names_defined
 from ..limits import OutOfTime
 from ..subject import Subject
 from ..their_code import Line, lines_of_source, search
-from ..trial import Answer, Problem, comparable
+from ..trial import NOTED, NOTHING, Answer, Problem, comparable
 from .outputs import text
 
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
 MOST_MESSAGE = 2000
-LISTS = ("missing", "extra", "shared", "frozen", "changed", "no gradient", "ready made")
+LISTS = ("missing", "extra", "shared", "frozen", "changed", "no gradient", *NOTED)
 TORCHS_NAME = re.compile(r"[\w.]{0,100}")
 
 
@@ -39,16 +39,16 @@ class BehindWall(Subject):
         self.source = next((c for c in reversed(cells) if name in names_defined(c)), "")
         self.printed = ""
 
-    def ask(self, trial, watch=False):
+    def ask(self, trial, watch=NOTHING):
         """The Answer to a trial; OutOfTime or EndedError if there is none."""
         [reply] = self.replies([trial], [watch])
         return self.answer_in(reply, trial)
 
-    def answers(self, questions, watch=False):
+    def answers(self, questions, watch=NOTHING):
         """Each question with the Answer to its trial; all are asked at once, which is quicker."""
         questions = list(questions)
         trials = [question.trial for question in questions]
-        replies = self.replies(trials, [watch and not trial.constant for trial in trials])
+        replies = self.replies(trials, [NOTHING if trial.constant else watch for trial in trials])
         for question, reply in zip(questions, replies):
             yield question, self.answer_in(reply, question.trial)
 
@@ -111,7 +111,7 @@ def is_answer(answer, trial):
         and all(map(is_plain, answer.facts.values()))
         and all(isinstance(answer.facts.get(name, []), list) for name in LISTS)
         and isinstance(answer.facts.get("shapes", {}), dict)
-        and all(map(is_torchs_name, answer.facts.get("ready made", [])))
+        and all(is_torchs_name(n) for each in NOTED for n in answer.facts.get(each, []))
         and len(repr([answer.facts, [*answer.arrays]])) <= MOST_SAID
     )
 

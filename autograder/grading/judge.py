@@ -8,9 +8,10 @@ import time
 import warnings
 import zlib
 from dataclasses import dataclass
+from html import escape
 
 from ..card import card
-from ..examine import judge, questions, stopped, too_long, try_everything
+from ..examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
 from ..files import names_defined
 from ..limits import UNHURRIED, OutOfTime
 from . import wire
@@ -28,7 +29,7 @@ class Result:
     Args:
         kind: "check", "quiz", "weights", or "asserts" for a cell whose own asserts decide (in the
             sandbox, where a learner's code could reach them).
-        passed: is everything right?
+        solved: is an exercise right? (A cell may be worth nothing.)
         text: for the terminal.
         comment: for the learner, as Markdown.
         html: the card, for the feedback; "" if there is none.
@@ -48,11 +49,18 @@ class Result:
     diagnosis: tuple[str, ...] = ()
     shortcut: bool = False
     trouble: str = ""
+    solved: bool = False
     seconds: float = 0.0
 
     @property
     def passed(self):
         return self.points >= self.max_points
+
+    def add(self, sentence):
+        """One more thing to be said to the learner."""
+        self.text = f"{self.text}\n  {sentence}"
+        self.comment = f"{self.comment}\n\n{harmless(sentence)}".strip()
+        self.html += f"<p>{escape(sentence)}</p>" if self.html else ""
 
 
 class Judge:
@@ -190,7 +198,8 @@ def result_of(cell, verdict):
         html=card(verdict),
         exercise=verdict.exercise,
         diagnosis=tuple(filter(None, (verdict.diagnosis, verdict.also))),
-        shortcut=verdict.diagnosis == "ready_made",
+        shortcut=verdict.diagnosis in SHORTCUTS,
+        solved=verdict.passed,
         seconds=verdict.seconds,
     )
 

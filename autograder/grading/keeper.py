@@ -47,14 +47,18 @@ class Keeper:
         """Why there are no namespaces; "" if there are."""
         return self.warm.ready()["trouble"]
 
-    def open(self, limits=None, given="", attempts=2):
-        """A Box that is ready; another zygote is started if this one is gone."""
+    def open(self, limits=None, given=False, attempts=2):
+        """A Box that is ready; another zygote is started if this one is gone.
+
+        Args:
+            given: may what runs in it import the course, as far as it holds no answer?
+        """
         limits = limits or Limits()
         for attempt in range(attempts):
             self.warm.ready()
-            write_given(self.warm.folders["given"], given)
+            name = write_given(self.warm.folders["given"]) if given else ""
             try:
-                return self.ask_for_box(limits, given)
+                return self.ask_for_box(limits, name)
             except (OSError, wire.ClosedError, wire.LateError):
                 if attempt + 1 == attempts:
                     raise

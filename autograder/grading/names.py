@@ -43,6 +43,17 @@ def has_definitions(source):
 
 
 @lru_cache(maxsize=512)
+def imported_from(source, module):
+    """Pairs (name there, name here) of what a cell imports from a module at its top level."""
+    try:
+        nodes = tree_of(source).body
+    except UNREADABLE:
+        return ()
+    nodes = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == module]
+    return tuple((a.name, a.asname or a.name) for node in nodes for a in node.names)
+
+
+@lru_cache(maxsize=512)
 def imported(source):
     """The names that imports at the top level bind."""
     try:

@@ -177,7 +177,8 @@ def put_back(notebook, plan):
     for number, known in enumerate(plan.cells):
         if known.grade_id not in copies and (known.grade or known.task):
             before = plan.cells[number - 1].grade_id if number else None
-            notebook.cells.insert(place_after(notebook, before), restored(known))
+            place = place_below_answer(notebook, known) or place_after(notebook, before)
+            notebook.cells.insert(place, restored(known))
     kernelspec = json.loads(plan.kernelspec)
     notebook.metadata = NotebookNode({"language_info": {"name": "python"}})
     if kernelspec:
@@ -202,7 +203,11 @@ def copies_of(notebook, plan):
 
 
 def the_one(notebook, numbers, known):
-    """Which of several copies of a cell counts: the last that something was done to."""
+    """Which of several copies of a cell counts: of a check the first below the answer, else the
+    last that something was done to."""
+    if known.is_checked:
+        below = place_below_answer(notebook, known)
+        return next((number for number in numbers if number >= below), numbers[-1])
     done = [number for number in numbers if not is_empty(notebook.cells[number], known)]
     return done[-1] if done else numbers[0]
 
@@ -235,6 +240,18 @@ def restored(known, cell=None):
     if cell is not None and "attachments" in cell and known.cell_type == "markdown":
         new.attachments = cell.attachments
     return new
+
+
+def place_below_answer(notebook, known):
+    """The index behind the last cell that defines what a check asks for; 0 if none does."""
+    call = asked_of(known.source) if known.is_checked else None
+    asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} if call else set()
+    defining = [
+        number
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and asked & set(names_defined(cell.source))
+    ]
+    return defining[-1] if defining else 0
 
 
 def place_after(notebook, grade_id):

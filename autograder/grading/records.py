@@ -34,6 +34,7 @@ def engine():
     sources = [*here.glob("*.py"), *here.glob("checks/**/*.py"), *here.glob("grading/**/*.py")]
     sources += [here.parent / "solutions" / f"{lesson}.py" for lesson in LESSONS]
     sources += [here.parent / "course" / f"{name}.py" for name in ("quiz", "capstone")]
+    sources += here.parent.glob("course/stand_bys/*.py")
     sources += here.parent.glob("translation/*.py")
     sources += here.parent.glob("notebooks/lessons/*.md")  # the answers to quizzes
     for path in sorted(sources):

@@ -7,9 +7,10 @@ from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade
 
 from ..files import names_defined
+from ..pieces import stand_bys
 from .judge import Result
 from .keeper import EndedError, described, level_of
-from .names import has_definitions, names_read
+from .names import has_definitions, imported_from, names_read
 from .outputs import outputs
 from .plan import asked_of, exercise_asked, quiz_asked, weights_asked
 from .sandbox.walls import Limits
@@ -20,6 +21,11 @@ UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
 ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
 NOT_RUN = "(Not run for grading: this cell shows something, and nothing depends on it.)"
+MINE = "course.mine"  # where a cell gets pieces to build on: the learner's, or stand-bys
+LATER = (
+    "a cell below the check of {name} defines a version that would earn {points:g} of {most:g} "
+    "points. A check counts where it stands, as it does when the notebook runs from top to bottom"
+)
 LEFT_OUT = "(Not run for grading: it uses {names}, from a cell that only shows something.)"
 
 
@@ -69,7 +75,7 @@ class Run:
         self.leave_out_demonstrations()
         self.begun = 0  # so many of the cells have been begun
         self.deadly = set()  # cells that ended the process
-        self.later = {}  # checks to be done again when all cells have run
+        self.later = {}  # {check that was not passed: what bore the name then}
         self.number = 0
         self.shown = 0  # characters of outputs
 
@@ -79,6 +85,7 @@ class Run:
         for cell, step in zip(self.cells, self.steps):
             if is_demonstration(cell, self.plan):
                 step.kind, step.note = "left out", NOT_RUN
+                step.pieces = pieces_imported(cell.source)
                 shown |= set(names_defined(cell.source))
         bound = [
             set(names_defined(c.source)) for c, s in zip(self.cells, self.steps) if s.kind == "run"
@@ -126,6 +133,8 @@ class Run:
             box.request("environment", 5, variables=ENVIRONMENT)
         ran = []
         for number, (cell, step) in enumerate(zip(self.cells, self.steps)):
+            if step.kind == "left out" and step.pieces:
+                self.build_on(box, step.pieces, ran)
             if step.kind == "left out" or number in self.deadly:
                 continue
             first = number >= self.begun
@@ -135,9 +144,11 @@ class Run:
                 ran.append(cell.source)
             elif first:
                 self.check_cell(box, cell, step, ran)
+            else:  # it was judged before the process ended
+                self.tell(box, step)
         self.number = None
-        for number, before in list(self.later.items()):
-            self.check_again(box, number, before, ran)
+        for number in list(self.later):
+            self.look_below(box, number, ran)
 
     def run_cell(self, box, cell, step, first):
         seconds = self.limits.cell
@@ -161,20 +172,38 @@ class Run:
 
     def check_cell(self, box, cell, step, ran):
         result = self.judged(box, step, ran)
+        self.record(cell, step, result)
+        self.tell(box, step)
         if not result.passed:  # the right version may come in a later cell
             self.later[self.number] = self.identity(box, step.name)
-        self.record(cell, step, result)
 
-    def check_again(self, box, number, before, ran):
-        """Was something wrong where it was checked, and is it there anew at the end?"""
-        cell, step = self.cells[number], self.steps[number]
-        del self.later[number]
+    def tell(self, box, step):
+        """The box what became of a piece: later cells are to find there what they found at home."""
+        if step.kind == "check":
+            solved = self.graded.results[step.known.grade_id].solved
+            box.request("checked", 5, name=step.name, passed=solved)
+
+    def build_on(self, box, pieces, ran):
+        """Bind the names that a cell which is not run imports from `course.mine`."""
+        bound = {name for _, name in pieces}
+        for number in [n for n in self.later if self.steps[n].name in bound]:
+            self.look_below(box, number, ran)
+        box.request("build_on", 5, names=pieces)
+
+    def look_below(self, box, number, ran):
+        """Was something wrong where it was checked, and is there another version of it now? Then
+        whoever grades is told; what counts is what counted at home, where the check stands."""
+        step, before = self.steps[number], self.later.pop(number)
         now = self.identity(box, step.name)
         if now is None or now == before:
             return
-        result = self.judged(box, step, ran)
-        if result.points > self.graded.results[step.known.grade_id].points:
-            self.record(cell, step, result)
+        result, counted = self.judged(box, step, ran), self.graded.results[step.known.grade_id]
+        if result.points > counted.points:
+            said = LATER.format(name=step.name, points=result.points, most=result.max_points)
+            self.graded.events.append(said)
+            counted.trouble = ""  # that has been said
+            counted.add(f"{said[0].upper()}{said[1:]}.")
+            self.record(self.cells[number], step, counted)
 
     def judged(self, box, step, ran):
         if step.kind == "quiz":
@@ -248,6 +277,7 @@ class Step:
     asked: object = None
     name: str = ""
     note: str = ""
+    pieces: tuple = ()  # (name, name here) of what a cell that is left out builds on
 
 
 def step_of(cell, plan):
@@ -267,6 +297,12 @@ def step_of(cell, plan):
 
 def is_demonstration(cell, plan):
     return "nbgrader" not in cell.metadata and cell.source.strip() in plan.demonstrations
+
+
+def pieces_imported(source):
+    """What a cell imports of the course's pieces."""
+    known = stand_bys().LESSON
+    return tuple(pair for pair in imported_from(source, MINE) if pair[0] in known)
 
 
 def by_asserts(cell, known):

@@ -8,11 +8,11 @@ from ..checks import find
 from ..compare import differences
 from ..diagnose import ALWAYS
 from ..drawing import Draw
+from ..examine import BORROWED, READY_MADE
 from ..mistakes import build
 from ..symptoms import Seen
 from ..trial import ask
 
-READY_MADE = "ready_made"
 PLACE = re.compile(r"\{\w+\}")
 
 
@@ -25,6 +25,9 @@ def told(exercise_id, diagnosis):
             says = "Your code lets torch's ready-made version do the work."
             instead = f": {exercise.instead}" if exercise.instead else "."
             return says, f"This exercise is about building the thing{instead}"
+        if diagnosis == BORROWED:
+            says = "Your code lets the course's own version of this piece do the work."
+            return says, "It stands in for yours in what comes later; here it is what you build."
         mistake = exercise.mistake(diagnosis)
     except KeyError:
         return "", ""

@@ -59,6 +59,7 @@ class Warm:
         ours, theirs = socket.socketpair(type=MESSAGES)
         options = {
             "namespaces": self.namespaces,
+            "home": str(HOME),
             "hidden": [str(HOME / name) for name in OURS],
             "root": str(self.folders["root"]),
             "given": str(self.folders["given"]),

@@ -4,8 +4,9 @@ import linecache
 
 import pytest
 
+from autograder import pieces
 from autograder.checks import LESSONS
-from course import mine, work
+from course import mine
 from course.stubs import file_of
 
 
@@ -17,7 +18,8 @@ def learner(tmp_path, monkeypatch):
     for module in LESSONS:
         (tmp_path / "exercises" / f"{module}.py").write_text(file_of(module))
     monkeypatch.chdir(tmp_path / "notebooks")
-    monkeypatch.setattr(work, "PASSED", {})
+    monkeypatch.setattr(pieces, "PASSED", {})
+    monkeypatch.setattr(pieces, "FAILED", {})
     monkeypatch.setattr(mine, "LOADED", {})
     monkeypatch.setattr(mine, "VERDICTS", {})
     return tmp_path / "exercises"

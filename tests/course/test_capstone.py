@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from autograder import wrong
+from autograder import pieces, wrong
 from autograder.checks import exercises_of, find
 from course import capstone, work
 from course.capstone import POINTS, check_translator, examine_weights, own_checks, save_translator
@@ -125,11 +125,11 @@ def test_from_file_to_points(task, tmp_path, monkeypatch, capsys):
 def test_it_counts_as_far_as_the_checks_pass(monkeypatch):
     """A training run hides many mistakes, and one with the reference's parts is nobody's own."""
     most = sum(exercise.max_score for exercise in exercises_of("training"))
-    monkeypatch.setattr(work, "PASSED", {})
+    monkeypatch.setattr(pieces, "PASSED", {})
     monkeypatch.setattr(work, "folder", lambda: None)
     assert own_checks() == (0, most)
     exercise = find("training.shift_right")
-    monkeypatch.setattr(work, "PASSED", {exercise.id: exercise.reference})
+    monkeypatch.setattr(pieces, "PASSED", {exercise.name: exercise.reference})
     assert own_checks() == (exercise.max_score, most)
 
 

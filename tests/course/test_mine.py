@@ -1,23 +1,24 @@
-"""`from course.mine import …`: the learner's version where it is right, the reference elsewhere."""
+"""`from course.mine import …`: the learner's version where it is right, a stand-by elsewhere."""
 
 import pytest
 
-import solutions.attention
+from autograder import pieces
 from autograder.checks import find
 from course import mine, work
+from course.stand_bys import stand_by
 from tests.course.test_work import CAUSAL, RIGHT, WRONG, checked
 
 
-def test_the_reference_stands_in_until_something_is_written(learner):
+def test_a_stand_by_serves_until_something_is_written(learner):
     from course.mine import causal_mask
 
-    assert causal_mask is solutions.attention.causal_mask
-    assert mine.best_version(CAUSAL)[1] == "the reference (yours is not written yet)"
+    assert causal_mask is stand_by("causal_mask")
+    assert mine.best_version(CAUSAL)[1] == "a stand-by (yours is not written yet)"
 
 
 def test_what_was_kept_is_found_in_another_session(learner, cell, monkeypatch):
     checked(cell(RIGHT, "causal_mask"))
-    monkeypatch.setattr(work, "PASSED", {})  # another session
+    monkeypatch.setattr(pieces, "PASSED", {})  # another session
     version, whose = mine.best_version(CAUSAL)
     assert whose == "yours, from exercises/attention.py"
     assert version.__module__ == "exercises.attention"
@@ -30,8 +31,8 @@ def test_a_version_from_an_editor_is_found_and_a_wrong_one_is_not_used(learner):
     assert mine.best_version(CAUSAL)[1] == "yours, from exercises/attention.py"
     path.write_text(stubs + "\n\n" + WRONG + "\n# longer, and later\n")
     assert mine.best_version(CAUSAL) == (
-        solutions.attention.causal_mask,
-        "the reference (yours does not pass its check yet)",
+        stand_by("causal_mask"),
+        "a stand-by (yours does not pass its check yet)",
     )
 
 
@@ -39,8 +40,8 @@ def test_a_version_from_an_editor_is_found_and_a_wrong_one_is_not_used(learner):
 def test_a_file_that_cannot_be_run_is_told(learner, text):
     (learner / "attention.py").write_text(text)
     version, whose = mine.best_version(CAUSAL)
-    assert version is solutions.attention.causal_mask
-    assert whose.startswith("the reference (exercises/attention.py cannot be run: ")
+    assert version is stand_by("causal_mask")
+    assert whose.startswith("a stand-by (exercises/attention.py cannot be run: ")
 
 
 def test_later_pieces_are_built_on_the_learners_own(learner, cell):
@@ -48,7 +49,7 @@ def test_later_pieces_are_built_on_the_learners_own(learner, cell):
     source = (learner / "transformer.py").read_text()
     names = work.names_of(source, learner / "transformer.py")
     assert "ipykernel" in names["causal_mask"].__code__.co_filename
-    assert names["padding_mask"] is solutions.attention.padding_mask
+    assert names["padding_mask"] is stand_by("padding_mask")
 
 
 def test_there_is_nothing_else_in_it():

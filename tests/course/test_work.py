@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from autograder import pieces
 from autograder.checks import find
 from autograder.examine import examine
 from autograder.workers import check_file
@@ -24,6 +25,7 @@ WRONG = "import torch\n\ndef causal_mask(length):\n    return torch.ones(length,
 
 def checked(subject):
     verdict = examine(CAUSAL, subject, seed=1)
+    pieces.checked(CAUSAL.name, subject, verdict.passed)
     return verdict, after_check(CAUSAL, subject, verdict)
 
 
@@ -99,7 +101,7 @@ def test_a_damaged_record_is_begun_anew(learner, cell):
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch, cell):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(work, "PASSED", {})
+    monkeypatch.setattr(pieces, "PASSED", {})
     assert work.folder() is None
     assert checked(cell(RIGHT, "causal_mask"))[1] == ""
     assert list(tmp_path.iterdir()) == []

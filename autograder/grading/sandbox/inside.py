@@ -13,6 +13,7 @@ import types
 
 import torch
 
+from ... import pieces
 from ...limits import OutOfTime, time_limit
 from ...trial import describe, is_stub, run
 from ...undisturbed import undisturbed
@@ -67,6 +68,23 @@ class Inside:
         names = self.shell.user_ns
         return id(names[name]) if name in names else None
 
+    def do_checked(self, name, passed):
+        """The judge has looked at what bears this name. (It is told so that later cells find what
+        they would at home; nothing is decided by it.)"""
+        if name in self.shell.user_ns:
+            pieces.checked(name, self.shell.user_ns[name], passed)
+        return True
+
+    def do_build_on(self, names):
+        """Bind names anew, as `from course.mine import piece as name` does.
+
+        Args:
+            names: pairs (piece, name).
+        """
+        for piece, name in names:
+            self.shell.user_ns[name] = pieces.to_build_on(piece)
+        return True
+
     def do_value(self, name):
         """A plain value of the learner's; None if it is something else."""
         value = self.shell.user_ns.get(name)
@@ -90,10 +108,14 @@ class Inside:
         """The Answers of what bears this name to trials, which follow; and what it printed.
 
         Args:
-            watch: for each trial, whether to note which of torch's functions ran.
+            watch: for each trial, what to note; see trial.run.
             seconds: for all of them.
         """
         trials = [self.line.receive() for _ in watch]
+        with pieces.standing_by(self.shell.user_ns, name):
+            yield from self.answers(name, trials, watch, seed, seconds)
+
+    def answers(self, name, trials, watch, seed, seconds):
         subject, deadline = self.shell.user_ns[name], time.monotonic() + seconds
         for trial, watched in zip(trials, watch):
             with undisturbed(seed) as printed:

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import time
+import types
 from dataclasses import dataclass
 
 MOST_WAITING = 3600.0
@@ -38,7 +39,7 @@ def main(descriptor, options):
             trouble = f"no namespaces ({error.strerror}: {error})"
     os.environ["MPLCONFIGDIR"] = os.environ["IPYTHONDIR"] = options["scratch"]
     has_seccomp = seccomp.is_possible()
-    warm_up()
+    warm_up(options["home"])
     shell = make_shell()
     readable = walls.readable_paths(options["hidden"])
     taken = address_space()  # as long as there is a /proc to ask
@@ -90,7 +91,7 @@ def linux():
     return sys.platform.startswith("linux")
 
 
-def warm_up():
+def warm_up(home):
     """Import what children need, and run nothing: threads do not survive a fork."""
     import matplotlib.pyplot  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401
@@ -99,10 +100,26 @@ def warm_up():
     import torch.fx.experimental.symbolic_shapes  # some first calls in torch import all of sympy
     import torch.utils._device
 
-    from ... import stand_ins  # noqa: F401
+    from ... import pieces, stand_ins  # noqa: F401
     from . import inside  # noqa: F401
 
     torch.set_num_threads(1)
+    import_stand_bys(home, pieces)
+
+
+def import_stand_bys(home, pieces):
+    """And nothing else of the course: children find the rest in what they are given."""
+    bare = types.ModuleType("course")
+    bare.__path__ = [f"{home}/course"]
+    sys.modules["course"] = bare
+    sys.path.insert(0, home)
+    try:
+        pieces.known_code()
+    finally:
+        sys.path.remove(home)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("course", "solutions")]:
+        if not name.startswith(pieces.STAND_BYS):
+            del sys.modules[name]
 
 
 def make_shell():

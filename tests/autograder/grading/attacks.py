@@ -193,7 +193,7 @@ FILES = (
         "imports the reference",
         "the answers, without writing them",
         tries(
-            "from solutions.attention import softmax",
+            "import inspect, solutions.attention as given\nprint(inspect.getsource(given.softmax))",
             "import autograder.checks",
             "import autograder.examine",
             "import benchmarks",
@@ -204,19 +204,22 @@ FILES = (
         proof="ImportError|ModuleNotFoundError",
     ),
     attack(
-        "reads what other lessons are given",
-        "this lesson's answers, which later lessons may import",
-        tries(
-            "import sys\ngiven = next(p for p in sys.path if p.endswith('attention'))\n"
-            "print(open(given + '/../multi_head/solutions/attention.py').read())",
-            "print(os.listdir(os.path.dirname(given)))",
-            "sys.path.insert(0, given.replace('attention', 'multi_head'))\n"
-            "for name in [m for m in sys.modules if m.startswith('solutions')]:\n"
-            "    del sys.modules[name]\n"
-            "from solutions.attention import softmax",
-        ),
-        proof="PermissionError",
-        walls=True,
+        "hands in what it is given",
+        "the stand-bys that later pieces are built on",
+        """\
+from course.mine import softmax
+import course.mine, course.stand_bys.attention, inspect
+own = course.stand_bys.attention.scaled_dot_product_attention
+def scaled_dot_product_attention(query, key, value, mask=None):
+    return own(query, key, value, mask)
+print(own.__name__)
+""",
+        answers={
+            "softmax": "from course.mine import softmax",
+            "scaled_dot_product_attention": "",
+            "causal_mask": "from solutions.attention import causal_mask",
+        },
+        proof="scaled_dot_product_attention",
     ),
     attack(
         "reads the environment",
@@ -690,7 +693,7 @@ kinds = {type(o).__name__ for o in gc.get_objects()} & {"Exercise", "Mistake", "
 known = [m for m in sys.modules if m.startswith(("solutions", "autograder.checks"))]
 print("found", len(found), "texts,", len(kinds), "kinds, and", known)
 """,
-        proof=r"found 0 texts, 0 kinds, and \[.solutions.\, .solutions.arguments.\]",
+        proof=r"found 0 texts, 0 kinds, and \[.solutions., .solutions.arguments.\]",
     ),
     attack(
         "remembers what it was asked",

@@ -588,14 +588,17 @@ def everything_deleted_but_one_answer(notebook):
     return notebook | {"cells": [cell(notebook, "causal_mask")]}
 
 
-@broken()
+LATER = "A check counts where it stands"
+
+
+@broken(tuple(ALL), "", LATER)
 def last_things_first(notebook):
     cells = notebook["cells"]
     first = next(n for n, c in enumerate(cells) if text(c).startswith("# Run this cell first"))
     return notebook | {"cells": [cells.pop(first), *reversed(cells)]}
 
 
-@broken()
+@broken(MASK, "", LATER)
 def a_check_above_its_answer(notebook):
     cells = notebook["cells"]
     cells.insert(2, cells.pop(place(notebook, "check_causal_mask")))
@@ -793,10 +796,10 @@ def raises_in_the_answer_after_the_definition(notebook):
     return notebook
 
 
-@broken()
+@broken(MASK, "", LATER)
 def wrong_where_it_belongs_and_right_later(notebook):
     right = text(cell(notebook, "causal_mask"))
-    return after(edit(notebook, "key <= query", "key < query"), right)
+    return after(edit(notebook, "return key <= query", "return None"), right)
 
 
 @broken()
