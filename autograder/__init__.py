@@ -9,6 +9,7 @@ How it works, from what is asked to what is said:
     checks/       the exercises themselves, a package a lesson
     drawing       draws random inputs from a seed
     trial         runs an implementation on drawn inputs, and notes what came of it
+    pieces        stand-bys for missing pieces, the same at home and in class; who called whom
     subject       the implementation that is examined, wherever its code lives
     compare       is that the expected answer, and if not, in which respect?
     mistakes      wrong implementations: the reference with a small edit

@@ -7,7 +7,8 @@ build         notebooks/ and exercises/ from lessons and solutions; `make notebo
 release       a ready nbgrader course; `autograder course DIR`
 
 work          the folder in which a learner's own versions and points are kept
-mine          `from course.mine import softmax`: the learner's version, or the reference
+mine          `from course.mine import softmax`: the learner's version, or a stand-by
+stand_bys     for each piece a version that works, to build on until the learner's does
 progress      what is done, tried, and next; `autograder progress`
 quiz          questions that answer every wrong choice with why
 

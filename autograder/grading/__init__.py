@@ -6,13 +6,14 @@ From what was handed in to what is said about it:
     submission    reads what was handed in, whatever it is
     plan          what a notebook consists of by the gradebook; puts a submission back into it
     remarks       sentences about what is missing, copied or forged in it
-    given         what a lesson's cells may import where they are graded
+    given         what cells may import where they are graded: the course, and no answer
     warm          a process that has torch imported, and forks one for each submission
     keeper        opens a box in it for each submission, and speaks with what is in it
     scratch       a folder for the time being, also for those that are killed
     sandbox/      the other side of the wall
     cgroup        a part of our cgroup for each box, where we have one
     wire          messages through the wall
+    demonstrations  which cells only show something, and what answers need of them
     run           takes one notebook through its box, cell by cell
     behind        what is examined lives in a box: a Subject for autograder.examine
     judge         asks, compares, and gives points

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade
 
-from ..files import names_defined
-from ..pieces import stand_bys
+from .demonstrations import leave_out
 from .judge import Result
 from .keeper import EndedError, described, level_of
-from .names import has_definitions, imported_from, names_read
 from .outputs import outputs
 from .plan import asked_of, exercise_asked, quiz_asked, weights_asked
 from .sandbox.walls import Limits
@@ -20,13 +18,10 @@ TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
 UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
 ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
-NOT_RUN = "(Not run for grading: this cell shows something, and nothing depends on it.)"
-MINE = "course.mine"  # where a cell gets pieces to build on: the learner's, or stand-bys
 LATER = (
     "a cell below the check of {name} defines a version that would earn {points:g} of {most:g} "
     "points. A check counts where it stands, as it does when the notebook runs from top to bottom"
 )
-LEFT_OUT = "(Not run for grading: it uses {names}, from a cell that only shows something.)"
 
 
 @dataclass
@@ -72,33 +67,12 @@ class Run:
         self.keeper, self.files = keeper, files
         self.cells = [cell for cell in graded.notebook.cells if cell.cell_type == "code"]
         self.steps = [step_of(cell, plan) for cell in self.cells]
-        self.leave_out_demonstrations()
+        leave_out(self.cells, self.steps, plan)
         self.begun = 0  # so many of the cells have been begun
         self.deadly = set()  # cells that ended the process
         self.later = {}  # {check that was not passed: what bore the name then}
         self.number = 0
         self.shown = 0  # characters of outputs
-
-    def leave_out_demonstrations(self):
-        """What only shows something is not run, nor what the learner built on it."""
-        shown = set()
-        for cell, step in zip(self.cells, self.steps):
-            if is_demonstration(cell, self.plan):
-                step.kind, step.note = "left out", NOT_RUN
-                step.pieces = pieces_imported(cell.source)
-                shown |= set(names_defined(cell.source))
-        bound = [
-            set(names_defined(c.source)) for c, s in zip(self.cells, self.steps) if s.kind == "run"
-        ]
-        shown -= set().union(*bound)
-        wanted = {step.name for step in self.steps} - {""}
-        for cell, step in zip(self.cells, self.steps):
-            needed = has_definitions(cell.source) or wanted & set(names_defined(cell.source))
-            if step.kind == "run" and "nbgrader" not in cell.metadata and not needed:
-                missing = sorted(names_read(cell.source) & shown)
-                if missing:
-                    step.kind = "left out"
-                    step.note = LEFT_OUT.format(names=", ".join(missing[:3]))
 
     def go(self):
         """Through all cells; again from the beginning, without the culprit, if the box ends."""
@@ -133,8 +107,8 @@ class Run:
             box.request("environment", 5, variables=ENVIRONMENT)
         ran = []
         for number, (cell, step) in enumerate(zip(self.cells, self.steps)):
-            if step.kind == "left out" and step.pieces:
-                self.build_on(box, step.pieces, ran)
+            if step.kind == "left out":
+                self.run_in_part(box, step, ran)
             if step.kind == "left out" or number in self.deadly:
                 continue
             first = number >= self.begun
@@ -182,6 +156,14 @@ class Run:
         if step.kind == "check":
             solved = self.graded.results[step.known.grade_id].solved
             box.request("checked", 5, name=step.name, passed=solved)
+
+    def run_in_part(self, box, step, ran):
+        """Make what answers need of a cell that is left out; what it shows is not kept."""
+        seconds = self.limits.cell
+        for source in step.needed:
+            box.request("cell", seconds, source=source, seconds=seconds)
+        if step.pieces:
+            self.build_on(box, step.pieces, ran)
 
     def build_on(self, box, pieces, ran):
         """Bind the names that a cell which is not run imports from `course.mine`."""
@@ -277,7 +259,8 @@ class Step:
     asked: object = None
     name: str = ""
     note: str = ""
-    pieces: tuple = ()  # (name, name here) of what a cell that is left out builds on
+    pieces: tuple = ()  # of a cell that is left out: (piece, name) of what it builds on
+    needed: tuple = ()  # and its statements that answers rely on
 
 
 def step_of(cell, plan):
@@ -293,16 +276,6 @@ def step_of(cell, plan):
     if call is not None and weights_asked(call):
         return Step("weights", known, weights_asked(call))
     return Step("run", known)
-
-
-def is_demonstration(cell, plan):
-    return "nbgrader" not in cell.metadata and cell.source.strip() in plan.demonstrations
-
-
-def pieces_imported(source):
-    """What a cell imports of the course's pieces."""
-    known = stand_bys().LESSON
-    return tuple(pair for pair in imported_from(source, MINE) if pair[0] in known)
 
 
 def by_asserts(cell, known):
