@@ -29,7 +29,7 @@ THE_COURSES_OWN = (
 )
 LET_OTHERS = (
     "Your code lets the course's own {names} do the work. Other exercises may build on it until "
-    "yours is right; here {name} is what you build."
+    "yours is right; here `{name}` is what you build."
 )
 
 

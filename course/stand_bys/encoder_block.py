@@ -32,9 +32,14 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """What encoder and decoder blocks have in common: a list of (norm, sub-layer)."""
 
-    def __init__(self, dropout, norm_first):
+    def __init__(self, attentions, d_model, num_heads, d_ff, dropout, norm_first):
         super().__init__()
         check_dropout(dropout)
+        for name in attentions:
+            self.add_module(name, MultiHeadAttention(d_model, num_heads, dropout=dropout))
+        self.add_module("feed_forward", FeedForward(d_model, d_ff, dropout=dropout))
+        for number in range(len(attentions) + 1):
+            self.add_module(f"norm{number + 1}", nn.LayerNorm(d_model))
         self.norm_first, self.drop = norm_first, Dropout(dropout)
 
     def through(self, x, steps):
@@ -46,10 +51,7 @@ class Block(nn.Module):
 
 class EncoderBlock(Block):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
-        super().__init__(dropout, norm_first)
-        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
-        self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+        super().__init__(("self_attention",), d_model, num_heads, d_ff, dropout, norm_first)
 
     def forward(self, x, mask=None):
         def look(y):
@@ -64,8 +66,8 @@ class Stack(nn.Module):
     def __init__(self, kind, num_layers, d_model, *sizes):
         super().__init__()
         self.layers = nn.ModuleList([kind(d_model, *sizes) for _ in range(num_layers)])
-        norm_first = sizes[-1]
-        self.norm = nn.LayerNorm(d_model) if norm_first else None
+        *_, norm_first = sizes
+        self.register_module("norm", nn.LayerNorm(d_model) if norm_first else None)
 
     def up(self, x, *context):
         for block in self.layers:

@@ -48,7 +48,7 @@ class MultiHeadAttention(nn.Module):
         if self.seen is None:
             return None
         query, key, mask = self.seen
-        return scaled_dot_product_attention(query, key, key, mask)[1]
+        return scaled_dot_product_attention(query, key, key, mask=mask)[1]
 
     def __getstate__(self):
         return self.__dict__ | {"seen": None}

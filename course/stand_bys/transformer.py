@@ -9,15 +9,14 @@ from torch import nn
 from solutions.arguments import check_not_empty
 
 from .attention import causal_mask, padding_mask
-from .encoder_block import Block, Encoder, FeedForward, Stack
-from .multi_head import MultiHeadAttention
+from .encoder_block import Block, Encoder, Stack
 from .positional_encoding import PositionalEncoding
 
 
 class TokenEmbedding(nn.Module):
     def __init__(self, vocab, d_model):
         super().__init__()
-        self.table = nn.Embedding(vocab, d_model)
+        self.table = nn.Embedding(num_embeddings=vocab, embedding_dim=d_model)
 
     def forward(self, tokens):
         return F.embedding(tokens, self.table.weight).mul(self.table.embedding_dim**0.5)
@@ -25,12 +24,8 @@ class TokenEmbedding(nn.Module):
 
 class DecoderBlock(Block):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
-        super().__init__(dropout, norm_first)
-        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
-        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
-        self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        for number in (1, 2, 3):
-            self.add_module(f"norm{number}", nn.LayerNorm(d_model))
+        attentions = "self_attention", "cross_attention"
+        super().__init__(attentions, d_model, num_heads, d_ff, dropout, norm_first)
 
     def forward(self, x, memory, mask=None, memory_mask=None):
         def look_back(y):
@@ -72,10 +67,10 @@ class Transformer(nn.Module):
         self.pad = pad
         for side, vocab in (("source", source_vocab), ("target", target_vocab)):
             self.add_module(f"{side}_embedding", TokenEmbedding(vocab, d_model))
-        self.position = PositionalEncoding(d_model, max_length, dropout)
+        self.add_module("position", PositionalEncoding(d_model, max_length, dropout=dropout))
         sizes = (num_layers, d_model, num_heads, d_ff, dropout, norm_first)
         self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
-        self.output = nn.Linear(d_model, target_vocab)
+        self.output = nn.Linear(in_features=d_model, out_features=target_vocab)
         if tie_weights:
             self.output.register_parameter("weight", self.target_embedding.table.weight)
 

@@ -19,7 +19,7 @@ from .multi_head import PROJECTIONS
 def rotary_embedding(x, offset=0, base=10000.0):
     length, d_head = x.shape[-2:]
     check_even("d_head", d_head)
-    precise = torch.promote_types(x.dtype, torch.float32)
+    precise = torch.promote_types(torch.float32, x.dtype)
     pairs = torch.arange(d_head // 2, dtype=precise, device=x.device)
     places = torch.arange(length, dtype=precise, device=x.device) + offset
     angles = torch.outer(places, base ** (-2 * pairs / d_head))
@@ -90,7 +90,7 @@ class CausalSelfAttention(nn.Module):
         if self.positions == "rotary":
             query, key = (rotary_embedding(y, offset=begun) for y in (query, key))
         if cache is not None:
-            key, value = cache.append(key, value)
+            key, value = cache.append(key, value=value)
         self.seen = query.detach(), key.detach()
         bias = self.bias(query, key)
         rate = self.dropout * self.training
@@ -167,9 +167,9 @@ class MixtureOfExperts(nn.Module):
         visits = torch.zeros_like(chances).scatter(1, best.indices, 1.0)
         gates = F.normalize(chances * visits, p=1, dim=-1)
         mixed = torch.zeros_like(tokens)
-        for number, expert in enumerate(self.experts):
-            visitors = visits[:, number].nonzero().flatten()
-            answers = gates[visitors, number].unsqueeze(-1) * expert(tokens[visitors])
+        for expert, came, gate in zip(self.experts, visits.unbind(1), gates.unbind(1)):
+            visitors = came.nonzero().flatten()
+            answers = gate[visitors].unsqueeze(-1) * expert(tokens[visitors])
             mixed = mixed.index_add(0, visitors, answers.to(mixed.dtype))
         share = visits.mean(0) / self.top_k
         self.balance_loss = len(self.experts) * torch.dot(share, chances.mean(0))
