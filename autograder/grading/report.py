@@ -382,7 +382,7 @@ def looks_of(graded, kept):
                 c["exercise"] or c["grade_id"] for c in cells_in(record) if c["shortcut"]
             )
             if names:
-                reasons.append(f"A ready-made version was used: {', '.join(names)}.")
+                reasons.append(f"Torch's or the course's own version did the work: {', '.join(names)}.")
             reasons += [
                 f"Graded with less protection than others: {protection}."
                 for protection, level in sorted(protections_of(record))
