@@ -44,16 +44,21 @@ class Difference:
     expected: object = None
 
 
-def differences(answer, expected, trial):
-    """All differences, the most basic first. Empty if the answer is right."""
-    found = each_difference(answer, expected, trial)
+def differences(answer, expected, trial, roughly=False):
+    """All differences, the most basic first. Empty if the answer is right.
+
+    Args:
+        roughly: let the coarser of the two dtypes say what is rounding; see close.
+    """
+    found = each_difference(answer, expected, trial, roughly)
     return sorted(found, key=lambda difference: ASPECTS.index(difference.aspect))
 
 
-def each_difference(answer, expected, trial):
+def each_difference(answer, expected, trial, roughly=False):
     """The same in no order, one by one: most who ask whether there is any need only the first."""
     found = False
-    for difference in itertools.chain(facts(answer, expected), arrays(answer, expected, trial)):
+    both = arrays(answer, expected, trial, roughly)
+    for difference in itertools.chain(facts(answer, expected), both):
         found = True
         yield difference
     lost = sorted(expected.arrays.keys() - answer.arrays.keys())
@@ -92,7 +97,7 @@ def aspect_of_fact(name):
     return "fact"
 
 
-def arrays(answer, expected, trial):
+def arrays(answer, expected, trial, roughly):
     """Differences between arrays of the same name; one that is missing was explained by a fact."""
     # Some gradients are 0 but for rounding (a softmax does not see the keys' bias): how much there
     # may be depends on the others.
@@ -107,7 +112,8 @@ def arrays(answer, expected, trial):
             continue
         if yours.dtype != theirs.dtype:
             yield Difference("dtype", name, yours, theirs)
-        if not close(yours, theirs, trial.tolerance, slope if is_gradient(name) else 0.0):
+        scale = slope if is_gradient(name) else 0.0
+        if not close(yours, theirs, trial.tolerance, scale, roughly):
             finite = bool(yours.isfinite().all()) or not bool(theirs.isfinite().all())
             yield Difference(value if finite else "not finite", name, yours, theirs)
     for name in answer.arrays.keys() ^ expected.arrays.keys():
@@ -126,16 +132,23 @@ def size(x):
     return largest if largest < float("inf") else 0.0
 
 
-def close(a, b, tolerance=1.0, scale=0.0):
-    """Equal but for rounding, whatever the dtypes; infinities must be in the same places.
+def close(a, b, tolerance=1.0, scale=0.0, roughly=False):
+    """Is a equal to the expected b but for rounding? Infinities must be in the same places.
 
-    How much rounding there may be depends on the largest number in b, or on `scale` if larger.
+    How much rounding there may be depends on the largest number in b, or on `scale` if larger, and
+    on the dtype of b: whoever answers in a coarser one is not let off with more. Only to tell which
+    mistake a coarse answer comes from, `roughly`, does its own dtype count.
     """
     if not (a.is_floating_point() or b.is_floating_point()):
         return torch.equal(a.to(torch.int64), b.to(torch.int64))
-    rough = max(TOLERANCE.get(a.dtype, 0.0), TOLERANCE.get(b.dtype, 0.0)) * tolerance
+    rough = tolerance * max(TOLERANCE.get(x.dtype, 0.0) for x in ((a, b) if roughly else (b,)))
     if a.dtype != b.dtype or rough > 1e-3:  # half precision is too coarse to subtract in
         a, b = a.to(torch.float64), b.to(torch.float64)
+    return near(a, b, rough, scale)
+
+
+def near(a, b, rough, scale=0.0):
+    """Do the numbers of b differ from those of a by at most the share `rough` of the largest?"""
     if a.numel() == 0:
         return True
     largest = float((a - b).abs().max())
@@ -143,4 +156,4 @@ def close(a, b, tolerance=1.0, scale=0.0):
         return largest <= rough * max(size(b), scale, 1e-3)
     finite = b.isfinite()
     same_kind = torch.equal(a[~finite].nan_to_num(nan=0.5), b[~finite].nan_to_num(nan=0.5))
-    return same_kind and bool(a[finite].isfinite().all()) and close(a[finite], b[finite], tolerance)
+    return same_kind and bool(a[finite].isfinite().all()) and near(a[finite], b[finite], rough)

@@ -3,12 +3,14 @@
 A mistake *explains* a probe if the learner's answer is the mistake's answer there, and it is
 *contradicted* by a probe where it would show and the learner is right. It is named if it is never
 contradicted and explains all that is wrong. If it explains only some of it, by numbers that nobody
-gets by chance, then either a second mistake explains the rest, and both are named, or the rest
-is said to be unexplained. If two different mistakes explain the same, neither is named.
+gets by chance, and a second mistake explains the rest, both are named. If none does, the first is
+named alone, and nothing is said of the rest: it may be a second mistake, or what the first one does
+in code that is written in another way. If two different mistakes explain the same, neither is
+named.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -42,9 +44,8 @@ class Diagnosis:
     """The mistakes that were recognised, and where the first one shows best."""
 
     mistakes: tuple = ()
-    complete: bool = False  # do they explain everything that is wrong?
     record: Record | None = None
-    unexplained: tuple = ()  # records
+    besides: tuple = ()  # (record, difference) of what the mistakes never do, and leave to be seen
 
 
 def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
@@ -79,6 +80,7 @@ def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
         return wrong is not None and bool(differences(wrong, record.expected, record.trial))
 
     ways = [way for mistake in exercise.mistakes for way in mistake.ways]
+    records = [as_coarse_as_it_is(record) for record in records]
     failing = [record for record in records if record.found]
     right = [record for record in records if not record.found]
 
@@ -106,8 +108,16 @@ def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
 
     def conclude(names, explained):
         mistakes = tuple(exercise.mistake(name) for name in names)
-        rest = tuple(record for record in failing if record not in explained)
-        return Diagnosis(mistakes, not rest, best_place(explained), rest)
+        own = set().union(
+            *(aspects_of(answer_of(names, r), r.expected, r.trial) for r in explained)
+        )
+        besides = {
+            difference.aspect: (record, difference)
+            for record in reversed(failing)
+            for difference in reversed(record.found)
+            if difference.aspect in BESIDES and difference.aspect not in own
+        }
+        return Diagnosis(mistakes, best_place(explained), tuple(besides.values()))
 
     whole = {names: found for names, found in candidates.items() if complete(found)}
     if whole:
@@ -134,6 +144,15 @@ def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
     return Diagnosis()
 
 
+def as_coarse_as_it_is(record):
+    """The record of an answer in too coarse a dtype, with what is wrong but for its rounding: that
+    hides no mistake."""
+    if all(difference.aspect != "dtype" for difference in record.found):
+        return record
+    found = differences(record.answer, record.expected, record.trial, roughly=True)
+    return replace(record, found=found)
+
+
 def aspects_of(wrong, expected, trial):
     """In which respects a mistake shows."""
     return {difference.aspect for difference in differences(wrong, expected, trial)}
@@ -142,7 +161,8 @@ def aspects_of(wrong, expected, trial):
 def is_explained(answer, wrong, aspects, trial):
     """Is the learner's answer that of a mistake, which shows in these aspects?"""
     allowed = [aspect for aspect in BESIDES if aspect not in aspects]
-    return bool(aspects) and all(d.aspect in allowed for d in each_difference(answer, wrong, trial))
+    found = each_difference(answer, wrong, trial, roughly=True)
+    return bool(aspects) and all(difference.aspect in allowed for difference in found)
 
 
 def suspects(exercise, subject, probe, ways):

@@ -165,7 +165,7 @@ def judge(exercise, subject, records, seed, known=None, patience=None):
         verdict.score, verdict.diagnosis = 0, READY_MADE
         right = "Its numbers are right, but" if not broken else "But"
         verdict.explanation = [
-            f"Your code lets torch's ready-made {listing(ready_made[:2])} do the work. {right} "
+            f"Your code lets the ready-made {listing(ready_made[:2])} do the work. {right} "
             f"this exercise is about building the thing: {exercise.instead}"
         ]
         verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
@@ -208,32 +208,42 @@ def explain_broken(verdict, exercise, subject, records, broken, known, patience)
             diagnosis = diagnose(exercise, subject, records, known, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
+    if diagnosis.mistakes:
+        name_mistakes(verdict, exercise, subject, diagnosis)
+    else:
+        describe_broken(verdict, exercise, subject, broken)
+
+
+def name_mistakes(verdict, exercise, subject, diagnosis):
+    """Say which mistakes were made, and what else is seen that they do not do."""
+    seen = seen_in(exercise, diagnosis.record)
     for number, mistake in enumerate(diagnosis.mistakes):
-        record = diagnosis.record
-        seen = Seen(exercise, record.trial, record.answer, record.expected)
         says = seen.fill(mistake.says)
         verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
         verdict.explanation.append(seen.fill(mistake.look))
         verdict.line = verdict.line or subject.find_line(mistake.line)
-    if diagnosis.mistakes:
-        names = [mistake.id for mistake in diagnosis.mistakes]
-        verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
-        show(verdict, diagnosis.record)
-        if diagnosis.complete:
-            return
-        left = broken_properties(exercise, diagnosis.unexplained)
-        verdict.explanation.append("That explains a part of it, but not all.")
-        broken = left or broken
+    names = [mistake.id for mistake in diagnosis.mistakes]
+    verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
+    for record, difference in diagnosis.besides:
+        verdict.explanation.append(explain(seen_in(exercise, record), difference))
+    show(verdict, diagnosis.record)
+
+
+def describe_broken(verdict, exercise, subject, broken):
+    """Describe the first property that is broken."""
     name, (record, difference) = next(iter(broken.items()))
-    seen = Seen(exercise, record.trial, record.answer, record.expected)
+    seen = seen_in(exercise, record)
     verdict.explanation.append(explain(seen, difference))
     promise = next(promise for promise in exercise.properties if promise.name == name)
     if promise.look:
         verdict.explanation.append(seen.fill(promise.look))
     if difference.aspect == "error" and difference.yours is not None:
-        verdict.line = subject.line_of_problem(difference.yours) or verdict.line
-    if not diagnosis.mistakes:
-        show(verdict, record)
+        verdict.line = subject.line_of_problem(difference.yours)
+    show(verdict, record)
+
+
+def seen_in(exercise, record):
+    return Seen(exercise, record.trial, record.answer, record.expected)
 
 
 def show(verdict, record):

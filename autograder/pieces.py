@@ -13,6 +13,7 @@ import inspect
 import sys
 from dataclasses import dataclass, field
 
+from .ready_made import name_elsewhere
 from .their_code import code_objects, method_code
 
 STAND_BYS, REFERENCE = "course.stand_bys", "solutions"  # where the course keeps them
@@ -132,10 +133,12 @@ class Calls:
 
     Args:
         pieces: their ids.
+        ready_made: names of what other libraries than torch have ready-made, and was called.
         running: the frame of the one that runs just now, with all that it calls.
     """
 
     pieces: set = field(default_factory=set)
+    ready_made: set = field(default_factory=set)
     running: object = None
 
 
@@ -149,6 +152,8 @@ def watch_for_pieces():
             if event == "call" and id(frame.f_code) in known:
                 calls.pieces.add(known[id(frame.f_code)].piece)
                 calls.running = frame
+            elif event == "call" and (name := name_elsewhere(frame)):
+                calls.ready_made.add(name)
         elif event == "return" and frame is calls.running:
             calls.running = None
 

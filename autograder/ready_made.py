@@ -1,5 +1,6 @@
 """Find out which of torch's own functions and modules ran, by watching and not by reading text."""
 
+import re
 from contextlib import contextmanager
 
 from torch import nn
@@ -7,18 +8,22 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 # Fragments of the names of what exercises refuse; a name that contains one of them counts.
-SOFTMAX = ("softmax", "softmin")
+TRANSFORMER = ("transformer", "multiheadattention", "multi_head_attention")
 ATTENTION = (
     "scaled_dot_product",
-    "multi_head_attention",
-    "multiheadattention",
     "flash_attention",
     "flex_attention",
     "efficient_attention",
+    *TRANSFORMER,
 )
-NORMS = ("layer_norm", "group_norm", "rms_norm", "layernorm", "groupnorm", "rmsnorm")
-TRANSFORMER = ("transformer", "multiheadattention", "multi_head_attention")
 CROSS_ENTROPY = ("cross_entropy", "crossentropy")
+SOFTMAX = ("softmax", "softmin", *ATTENTION, *CROSS_ENTROPY)  # all of these make one on the way
+NORMS = (
+    *("layer_norm", "group_norm", "rms_norm", "instance_norm", "batch_norm"),
+    *("layernorm", "groupnorm", "rmsnorm", "instancenorm", "batchnorm"),
+)
+ANYTHING_REFUSED = re.compile("|".join((*SOFTMAX, *NORMS)), re.IGNORECASE)
+NOT_ELSEWHERE = ("torch", "solutions", "course", "autograder")
 
 
 class Functions(TorchFunctionMode):
@@ -40,7 +45,8 @@ def watch_for_ready_made(calls):
     calls them (nn.LayerNorm); a learner's own class may have any name.
 
     Args:
-        calls: Calls of stand-bys, in which torch may do whatever it likes.
+        calls: Calls of stand-bys, in which torch may do whatever it likes, and of what other
+            libraries have ready-made.
     """
     names = set()
 
@@ -57,8 +63,20 @@ def watch_for_ready_made(calls):
         with Functions(calls) as functions:
             yield names
         names |= {getattr(function, "__name__", "") for function in functions.called}
+        names |= calls.ready_made
     finally:
         hook.remove()
+
+
+def name_elsewhere(frame):
+    """What another installed library calls a function that is refused, such as
+    scipy.special.softmax, when it begins; "" if it is none. (Torch does not see these.)"""
+    code = frame.f_code
+    if "-packages" not in code.co_filename or not ANYTHING_REFUSED.search(code.co_name):
+        return ""  # Debian says dist-packages
+    parts = str(frame.f_globals.get("__name__")).split(".")
+    public = [part for part in parts if not part.startswith("_")]
+    return "" if parts[0] in NOT_ELSEWHERE else ".".join([*public, code.co_name])
 
 
 def refused(used, fragments):

@@ -1,11 +1,21 @@
 """Say what is wrong with an answer of no known kind, with the numbers of the learner's own run."""
 
+import functools
 import itertools
 import re
 
 import torch
 
 from .compare import close
+
+# How many digits of a number a dtype keeps, the coarsest first.
+DIGITS = {
+    torch.bfloat16: "2 or 3",
+    torch.float16: "3",
+    torch.float32: "7",
+    torch.float64: "16",
+}
+alike = functools.partial(close, roughly=True)  # to describe an answer its own dtype will do
 
 
 class Seen(dict):
@@ -37,7 +47,7 @@ class Seen(dict):
             return re.sub(r"\{\w+\}", "…", text)
 
 
-def number(x):
+def number(x, digits=3):
     """A number as one would write it down."""
     x = float(x)
     if x != x:
@@ -46,14 +56,24 @@ def number(x):
         return "inf" if x > 0 else "-inf"
     if x == int(x) and abs(x) < 1e6:
         return str(int(x))
-    return f"{x:.3g}"
+    return f"{x:.{digits}g}"
 
 
-def few(x, count=4):
+def few(x, count=4, digits=3):
     """The first numbers of a tensor."""
     flat = x.detach().flatten()
-    listed = ", ".join(number(value) for value in flat[:count].tolist())
+    listed = ", ".join(number(value, digits) for value in flat[:count].tolist())
     return listed + (", …" if flat.numel() > count else "")
+
+
+def apart(x, y, count=1):
+    """The first numbers of two tensors that differ, with as many digits as it takes to see it."""
+    one, other = few(x, count), few(y, count)
+    digits = 4
+    while one == other and digits <= 17:
+        one, other = few(x, count, digits), few(y, count, digits)
+        digits += 1
+    return one, other
 
 
 def shape(x):
@@ -231,17 +251,51 @@ def explain_gradient(seen, difference):
             f"{'it' if len(missing) == 1 else 'them'}: something on the way leaves torch's graph "
             f"(.detach(), .data, .item(), NumPy, torch.no_grad), or it is not used at all."
         )
-    what = describe_relation(seen, difference)
+    what = too_coarse(seen, difference) or describe_relation(seen, difference)
     return f"The numbers may be right, but the {difference.name} is not. {what}"
 
 
 def explain_value(seen, difference):
+    coarse = too_coarse(seen, difference)
+    if coarse:
+        return coarse
     if "(call " not in difference.name:  # symptoms look at the first call
         for symptom in seen.exercise.symptoms:
             text = symptom(seen)
             if text:
                 return text
     return describe_relation(seen, difference)
+
+
+def too_coarse(seen, difference):
+    """A sentence if the numbers are right as far as the digits of a coarser dtype go, or None."""
+    yours, expected, name = difference.yours, difference.expected, difference.name
+    kind = coarser_dtype(yours, expected.dtype)
+    if kind is None or not alike(yours.to(kind), expected, seen.trial.tolerance):
+        return None
+    if yours.dtype != expected.dtype:
+        return (
+            f"Your {name} is {dtype(yours)}, which keeps only {DIGITS[kind]} digits of a number; "
+            f"expected {dtype(expected)}, which keeps {DIGITS[expected.dtype]}. As far as its "
+            f"digits go it is right."
+        )
+    return (
+        f"Your {name} has the right dtype, but only the {DIGITS[kind]} digits that "
+        f"{dtype(yours.to(kind))} keeps; as far as they go it is right. Somewhere on the way your "
+        f"numbers were {dtype(yours.to(kind))}, and the digits lost there never come back."
+    )
+
+
+def coarser_dtype(x, wanted):
+    """The dtype coarser than `wanted` that all numbers of x fit into, or None."""
+    if wanted not in DIGITS or x.dtype not in DIGITS:
+        return None
+    coarser = list(DIGITS)[: list(DIGITS).index(wanted)]
+    if x.dtype != wanted:
+        return x.dtype if x.dtype in coarser else None
+    if x.numel() < 4:  # a few numbers fit by chance
+        return None
+    return next((kind for kind in coarser if torch.equal(x.to(kind).to(x.dtype), x)), None)
 
 
 def describe_relation(seen, difference):
@@ -253,7 +307,7 @@ def describe_relation(seen, difference):
     if a.numel() > 1 and float(a.abs().max()) == 0:
         return f"All numbers of your {name} are 0; expected are numbers such as {few(b, 3)}."
     for argument, value in seen.arguments.items():
-        if isinstance(value, torch.Tensor) and value.shape == a.shape and close(yours, value):
+        if isinstance(value, torch.Tensor) and value.shape == a.shape and alike(yours, value):
             return f"Your {name} is just `{argument}`, unchanged."
     if a.numel() > 2:
         if float(a.max() - a.min()) == 0:
@@ -264,11 +318,12 @@ def describe_relation(seen, difference):
     wrong = (a - b).abs()
     where = int(wrong.argmax())
     at = place_of(where, a.shape)
-    count = int((wrong > 1e-4 * max(1e-3, float(b.abs().max()))).sum())
+    count = max(1, int((wrong > 1e-4 * max(1e-3, float(b.abs().max()))).sum()))
     how_many = f"{count} of {a.numel()} numbers are off; the worst" if a.numel() > 1 else "It"
+    one, other = apart(a.flatten()[where], b.flatten()[where])
     return (
-        f"Your {name} is not right: {how_many} {f'at {at} ' if a.dim() else ''}is "
-        f"{number(a.flatten()[where])}, expected {number(b.flatten()[where])}."
+        f"Your {name} is not right: {how_many} {f'at {at} ' if a.dim() else ''}is {one}, "
+        f"expected {other}."
     )
 
 
@@ -297,11 +352,11 @@ def proportional(a, b, name):
 def rearranged(a, b, name):
     """Is it the right answer in another order?"""
     for dim in range(a.dim()):
-        if a.shape[dim] > 1 and close(a.flip(dim), b):
+        if a.shape[dim] > 1 and alike(a.flip(dim), b):
             return f"Your {name} is right, but in reverse order along dimension {dim}."
         for step in (1, -1):
             inner = a.shape[dim] - 1
-            if inner > 1 and close(
+            if inner > 1 and alike(
                 a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner)
             ):
                 way = "later" if step > 0 else "earlier"
@@ -309,11 +364,11 @@ def rearranged(a, b, name):
     if 2 <= a.dim() <= 4:
         for order in itertools.permutations(range(a.dim())):
             moved = a.permute(order)
-            if order != tuple(range(a.dim())) and moved.shape == b.shape and close(moved, b):
+            if order != tuple(range(a.dim())) and moved.shape == b.shape and alike(moved, b):
                 return f"Your {name} is right but for the order of its dimensions."
-    if close(a.flatten().sort().values, b.flatten().sort().values) and a.numel() > 3:
+    if alike(a.flatten().sort().values, b.flatten().sort().values) and a.numel() > 3:
         return f"Your {name} has the right numbers in the wrong places."
-    right = [row for row in range(len(a)) if close(a[row], b[row])] if a.dim() > 1 else []
+    right = [row for row in range(len(a)) if alike(a[row], b[row])] if a.dim() > 1 else []
     if 0 < len(right) < len(a):
         where = ", ".join(map(str, right))
         return f"Your {name} is right only for index {where} of its first dimension."

@@ -14,8 +14,36 @@ def aspects(answer, expected):
 def test_rounding_is_no_difference():
     x = torch.randn(5, 7)
     assert close(x, x + 1e-6)
-    assert close(x.to(torch.bfloat16), x)
     assert close(x.double(), x)
+    assert close(x.to(torch.bfloat16), x.to(torch.bfloat16) * 1.01)
+
+
+@pytest.mark.parametrize("coarse", [torch.bfloat16, torch.float16])
+def test_who_answers_in_a_coarser_dtype_is_not_let_off_with_more(coarse):
+    """The tolerance is the expected dtype's."""
+    x = torch.randn(5, 7)
+    assert not close(x.to(coarse), x)
+    assert not close(x.double() + 1e-5, x.double())
+    assert not close((x + 1e-5).float(), x.double())
+    assert close(x.to(coarse), x, roughly=True)
+    whole = torch.arange(7.0)  # what fits into a coarse dtype loses nothing in it
+    assert close(whole.to(coarse), whole)
+
+
+@pytest.mark.parametrize("expected", [torch.bfloat16, torch.float16])
+def test_where_a_coarse_dtype_is_expected_its_rounding_is_allowed(expected):
+    x = torch.randn(5, 7)
+    assert close(x, x.to(expected))
+    assert not close(1.2 * x, x.to(expected))
+
+
+def test_beside_infinities_and_nan_the_same_rounding_is_allowed():
+    x = torch.tensor([1.0, float("-inf"), 3.0, float("nan")])
+    half = x.to(torch.bfloat16)
+    assert close(half * 1.01, half)
+    assert close(x + 1e-5, x)
+    assert not close(x.double() + 1e-4, x.double())
+    assert not close(half * 1.2, half)
 
 
 @pytest.mark.parametrize("error", [1e-3, 4e-3, 0.1])

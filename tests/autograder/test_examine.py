@@ -1,7 +1,10 @@
 """Points, explanations, and peace: a check changes nothing around it."""
 
+import functools
 import os
 import random
+import re
+import sys
 import time
 import warnings
 
@@ -131,6 +134,86 @@ def test_ready_made_versions_are_found_by_running_and_not_by_reading():
         return right_softmax(x, dim)
 
     assert examine(SOFTMAX, softmax_scaled_dot_product_attention_layer_norm, seed=1).passed
+
+
+@pytest.mark.parametrize("root", [0.5, 0.0])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_earns_no_more_than_what_is_in_it(root, dtype):
+    """A wrong answer that is cast is as wrong as before, and a right one is told its digits."""
+
+    def half(query, key, value, mask=None):
+        return tuple(x.to(dtype) for x in attention(query, key, value, mask, root=root))
+
+    def hides_too_little(query, key, value, mask=None):
+        return attention(query, key, value, mask, hide=-10.0)
+
+    def half_hides_too_little(*inputs):
+        return tuple(x.to(dtype) for x in hides_too_little(*inputs))
+
+    plain = functools.partial(attention, root=root)
+    points = [examine(ATTENTION, each, seed=1).score for each in (half, plain)]
+    assert points[0] < points[1]
+    points = [
+        examine(ATTENTION, each, seed=1).score for each in (half_hides_too_little, hides_too_little)
+    ]
+    assert points[0] < points[1]
+
+
+def test_half_precision_inside_is_told_as_what_it_is():
+    def half(query, key, value, mask=None):
+        found = attention(query.half(), key.half(), value.half(), mask)
+        return tuple(x.to(query.dtype) for x in found)
+
+    said = text_of(ATTENTION, half)
+    assert "the right dtype, but only the 3 digits that float16 keeps" in said
+
+
+def test_numbers_that_differ_are_never_printed_alike():
+    def louder(query, key, value, mask=None):
+        output, weights = attention(query, key, value, mask)
+        return 1.00004 * output, weights
+
+    yours, expected = re.search(
+        r"begins with (.*), …, expected (.*), ….", text_of(ATTENTION, louder)
+    ).groups()
+    assert yours != expected
+
+
+@pytest.mark.parametrize(
+    ("library", "way"),
+    [
+        ("scipy.special", "softmax(x.detach().numpy(), axis=dim)"),
+        ("scipy.special", "log_softmax(x.detach().numpy(), axis=dim)"),
+    ],
+)
+def test_ready_made_versions_of_other_libraries_are_refused(library, way):
+    pytest.importorskip(library)
+    name = way.partition("(")[0]
+    made = {}
+    exec(
+        f"import torch\nfrom {library} import {name}\n"
+        f"def borrowed(x, dim=-1):\n    return torch.as_tensor({way})",
+        made,
+    )
+    before = sys.getprofile()
+    verdict = examine(SOFTMAX, made["borrowed"], seed=1)
+    assert sys.getprofile() is before
+    assert verdict.diagnosis == "ready_made"
+    assert f"the ready-made `{library}.{name}`" in verdict.message
+
+
+def test_a_softmax_that_another_ready_made_part_makes_on_the_way_is_refused():
+    def weights_of_nothing(x, dim=-1):
+        rows = x.movedim(dim, -1)
+        flat = rows.reshape(-1, 1, rows.shape[-1])
+        zeros = torch.zeros_like(flat).mT
+        values = torch.eye(rows.shape[-1], dtype=x.dtype).expand(len(flat), -1, -1)
+        found = F.scaled_dot_product_attention(zeros[:, :1], zeros, values, attn_mask=flat)
+        return found.reshape(rows.shape).movedim(-1, dim)
+
+    verdict = examine(SOFTMAX, weights_of_nothing, seed=1)
+    assert verdict.diagnosis == "ready_made"
+    assert "Its numbers are right, but" in verdict.message
 
 
 def test_softmax_of_torch_is_fine_inside_attention():

@@ -4,7 +4,7 @@ import torch
 
 from ...exercise import Exercise, Mistake, Property
 from ...ready_made import ATTENTION
-from ...symptoms import few, number
+from ...symptoms import apart, few, number
 from ...trial import Call, Trial, call
 from ..shared import CUTS, LOOK_FOR_CUTS
 from .softmax import LARGE
@@ -143,9 +143,10 @@ def output_is_no_mixture(seen):
         return None
     if not torch.allclose(weights.double(), seen.theirs["weights"].double(), atol=1e-2):
         return None
+    yours, expected = apart(output, seen.theirs["output"], 3)
     return (
         f"Your weights are right, but the output is not what they make of the values: it begins "
-        f"with {few(output, 3)}, expected {few(seen.theirs['output'], 3)}."
+        f"with {yours}, expected {expected}."
     )
 
 
