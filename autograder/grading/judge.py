@@ -18,7 +18,7 @@ from . import wire
 from .behind import BehindWall
 from .keeper import EndedError
 from .outputs import text
-from .shortcuts import shortcuts
+from .shortcuts import detours, shortcuts
 from .submission import harmless
 
 
@@ -205,13 +205,18 @@ def result_of(cell, verdict):
 
 
 def suspicion(exercise, name, cells):
-    """A sentence if the cell that earned points names what it should not have used."""
+    """What whoever grades should look at in cells that earned points; "" if nothing."""
     source = next((c for c in reversed(cells) if name in names_defined(c)), "")
-    found = shortcuts(source, exercise.refuses)
-    if not found:
-        return ""
-    number, line = found[0]
-    return f"{exercise.id} earned points and names a ready-made part in line {number}: {line}"
+    found = [
+        f"{exercise.id} earned points and names a ready-made part in line {number}: {text(line)}"
+        for number, line in shortcuts(source, exercise.refuses)[:1]
+    ]
+    found += [
+        f"a cell could reach around what watches it, in line {number}: {text(line)}"
+        for each in dict.fromkeys(cells)
+        for number, line in detours(each)[:1]
+    ]
+    return "; ".join(found[:3])
 
 
 def letters(answers):

@@ -5,7 +5,9 @@ import re
 from pathlib import Path
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")
-SHOWCASE = re.compile(r"```python\n(from autograder import check\n.+?)```\n\n((?:>[^\n]*\n)+)", re.S)
+SHOWCASE = re.compile(
+    r"```python\n(from autograder import check\n.+?)```\n\n((?:>[^\n]*\n)+)", re.S
+)
 
 
 def run_as_a_cell(source):

@@ -1129,6 +1129,22 @@ SEEN = {
     "importlib": "import importlib\n    return importlib.import_module('torch').softmax(x, dim)",
     "eval": "return eval('torch.soft' + 'max(x, dim)')",
     "a subclass": ("kind = type('Mine', (torch.nn.Softmax,), {})\n    return kind(dim)(x)"),
+    "attention to nothing": """\
+rows = x.movedim(dim, -1)
+    flat, zeros = rows.reshape(-1, 1, rows.shape[-1]), torch.zeros(1, 1, 1)
+    eye = torch.eye(rows.shape[-1])[None].expand(len(flat), -1, -1)
+    q, k = zeros.expand(len(flat), 1, 1), zeros.expand(len(flat), rows.shape[-1], 1)
+    found = torch.nn.functional.scaled_dot_product_attention(q, k, eye, attn_mask=flat)
+    return found.reshape(rows.shape).movedim(-1, dim)""",
+    "cross-entropy": """\
+rows = x.movedim(dim, -1)
+    flat = rows.reshape(-1, rows.shape[-1])
+    every = [torch.full((len(flat),), n) for n in range(rows.shape[-1])]
+    lost = [torch.nn.functional.cross_entropy(flat, n, reduction="none") for n in every]
+    return torch.exp(-torch.stack(lost, -1)).reshape(rows.shape).movedim(-1, dim)""",
+    "scipy": """\
+from scipy.special import softmax as weights
+    return torch.as_tensor(weights(x.detach().numpy(), axis=dim))""",
     "the negative": "return torch.nn.functional.softmin(-x, dim)",
 }
 UNSEEN = {

@@ -177,9 +177,10 @@ def test_ready_made_functions_that_are_seen(way, keeper, run):
 
 @pytest.mark.parametrize("way", UNSEEN)
 def test_ready_made_functions_that_cannot_be_seen(way, keeper, run):
-    """This is how far watching goes. What it does not see, a person who reads the code does."""
-    result = run(keeper, WRONG | {"softmax": UNSEEN[way]}).results["check_softmax"]
-    assert not result.shortcut
+    """This is how far watching goes. What it does not see is listed for a person to look at."""
+    graded = run(keeper, WRONG | {"softmax": UNSEEN[way]})
+    assert not graded.results["check_softmax"].shortcut
+    assert any("could reach around what watches it" in event for event in graded.events)
 
 
 MARKDOWN = (
