@@ -1,8 +1,8 @@
 """autograder audit: how well are right and wrong answers told apart, exercise by exercise?
 
-A matrix of counts that ought to be complete: known mistakes rejected, named, and told apart in
-pairs; right answers of the bank accepted; its wrong answers rejected, and never given the name of a
-mistake that was not made. Then the time of a check.
+A matrix of counts that ought to be complete: known mistakes rejected, named, told apart in pairs,
+and worth no more in any disguise; right answers of the bank accepted; its wrong answers rejected,
+and never given the name of a mistake that was not made. Then the time of a check.
 """
 
 import itertools
@@ -14,7 +14,8 @@ import torch
 from . import bank
 from .checks import all_exercises
 from .compare import differences
-from .examine import examine, questions, try_everything
+from .disguises import DISGUISES, disguised
+from .examine import broken_properties, examine, questions, try_everything
 from .mistakes import build
 from .subject import Subject
 from .undisturbed import undisturbed
@@ -24,6 +25,7 @@ COLUMNS = (
     "Mistakes rejected",
     "named",
     "pairs told apart",
+    "no more in disguise",
     "Right answers accepted",
     "Wrong answers rejected",
     "named rightly",
@@ -44,6 +46,8 @@ class Row:
     named: int = 0
     pairs: int = 0
     apart: int = 0
+    disguises: int = 0
+    worth_no_more: int = 0
     right: int = 0
     accepted: int = 0
     wrong: int = 0
@@ -61,6 +65,7 @@ class Row:
             f"{self.rejected} of {self.mistakes}",
             f"{self.named} of {self.mistakes}",
             f"{self.apart} of {self.pairs}",
+            f"{self.worth_no_more} of {self.disguises}",
             f"{self.accepted} of {self.right}",
             f"{self.wrong_rejected} of {self.wrong}",
             str(self.named_rightly),
@@ -82,6 +87,7 @@ def audit(exercise, seeds):
             row.faults.append(f"seed {seed}: the reference is rejected: {verdict.message}")
     row.milliseconds = 1000 * statistics.median(times)
     audit_mistakes(exercise, seeds, row)
+    audit_disguises(exercise, seeds, row, exercise.mistakes)
     audit_right_answers(exercise, seeds, row)
     audit_wrong_answers(exercise, seeds, row)
     return row
@@ -123,6 +129,37 @@ def audit_mistakes(exercise, seeds, row):
             row.apart += 1
         else:
             row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
+
+
+def audit_disguises(exercise, seeds, row, mistakes):
+    """No mistake may earn more for being cast, wrapped or detached."""
+    asked = {seed: asked_with(exercise, seed) for seed in seeds}
+    for mistake in mistakes:
+        wrong = build(exercise, (mistake.id,))
+        plain = {seed: points(exercise, wrong, asked[seed], seed) for seed in seeds}
+        for name, disguise in DISGUISES.items():
+            dressed = disguised(wrong, disguise)
+            more = {s: points(exercise, dressed, asked[s], s) - plain[s] for s in seeds}
+            row.disguises += 1
+            row.worth_no_more += max(more.values()) <= 0
+            row.faults += [
+                f"mistake {mistake.id}, {name}, earns {gain} points more (seed {seed})"
+                for seed, gain in more.items()
+                if gain > 0
+            ]
+
+
+def asked_with(exercise, seed):
+    with undisturbed(seed):
+        return list(questions(exercise, seed))
+
+
+def points(exercise, implementation, asked, seed):
+    """What an implementation earns for its answers to these questions."""
+    with undisturbed(seed):
+        records = try_everything(exercise, Subject(implementation), asked)
+    broken = broken_properties(exercise, records)
+    return sum(promise.points for promise in exercise.properties if promise.name not in broken)
 
 
 def answers_of(exercise, subject, seed):

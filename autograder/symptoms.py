@@ -271,7 +271,7 @@ def too_coarse(seen, difference):
     """A sentence if the numbers are right as far as the digits of a coarser dtype go, or None."""
     yours, expected, name = difference.yours, difference.expected, difference.name
     kind = coarser_dtype(yours, expected.dtype)
-    if kind is None or not alike(yours.to(kind), expected, seen.trial.tolerance):
+    if kind is None or not alike(yours.to(kind), expected):
         return None
     if yours.dtype != expected.dtype:
         return (

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from autograder import bank
-from autograder.audit import answers_of
+from autograder.audit import Row, answers_of, audit_disguises
 from autograder.checks import LESSONS, all_exercises, find
-from autograder.compare import differences
+from autograder.compare import close, differences
+from autograder.disguises import DISGUISES
 from autograder.examine import examine
 from autograder.mistakes import build, wrong
 from autograder.symptoms import Seen
@@ -87,6 +88,38 @@ def test_any_two_mistakes_are_told_apart(exercise):
             continue
         pairs = zip(answers[one.id], answers[other.id])
         assert any(differences(a.answer, b.answer, a.trial) for a, b in pairs), (one.id, other.id)
+
+
+@ALL
+def test_no_mistake_earns_more_in_disguise(exercise):
+    """Three of each; `autograder audit` tries all of them."""
+    row = Row(exercise.id)
+    audit_disguises(exercise, (1,), row, exercise.mistakes[:: len(exercise.mistakes) // 3][:3])
+    assert row.worth_no_more == row.disguises == 3 * len(DISGUISES)
+    assert not row.faults, "\n".join(row.faults)
+
+
+ONCE_WORTH_MORE = pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    [("scaled_dot_product_attention", "hidden_by_minus_10"), ("EncoderBlock", "norms_unbiased")],
+)
+
+
+@ONCE_WORTH_MORE
+def test_mistakes_that_once_earned_more_in_disguise_do_no_longer(exercise, mistake):
+    row = Row(exercise)
+    audit_disguises(find(exercise), (0, 1), row, [find(exercise).mistake(mistake)])
+    assert not row.faults, "\n".join(row.faults)
+
+
+@ONCE_WORTH_MORE
+def test_what_earns_more_in_disguise_is_found(exercise, mistake, monkeypatch):
+    """If a coarse answer were compared coarsely, as it once was."""
+    monkeypatch.setattr("autograder.compare.close", lambda *given: close(*given[:4], roughly=True))
+    row = Row(exercise)
+    audit_disguises(find(exercise), (0,), row, [find(exercise).mistake(mistake)])
+    assert 0 < row.disguises - row.worth_no_more == len(row.faults)
+    assert all("cast to" in fault for fault in row.faults)
 
 
 @ALL
@@ -180,13 +213,15 @@ def test_the_matrix_in_the_documentation_counts_what_there_is():
     rows = re.findall(r"^\| (\w+\.\w+) \|(.+)\|$", text, re.M)
     assert [name for name, _ in rows] == list(EXERCISES)
     for name, cells in rows:
-        of = [int(cell.split()[-1]) for cell in cells.split("|")[:5]]
+        of = [int(cell.split()[-1]) for cell in cells.split("|")[:6]]
         wrong, right = ([e for e in bank.everything(k) if e.exercise == name] for k in KINDS)
         found = len(EXERCISES[name].mistakes)
-        assert (of[0], of[1], of[3], of[4]) == (found, found, len(right), len(wrong)), name
+        worn = found * len(DISGUISES)
+        assert (of[0], of[1], *of[3:]) == (found, found, worn, len(right), len(wrong)), name
     readme = (DOCS.parent / "README.md").read_text()
     total = sum(len(exercise.mistakes) for exercise in EXERCISES.values())
-    assert f"| {total:,} of {total:,} |" in readme
+    for count in (total, total * len(DISGUISES)):
+        assert f"| {count:,} of {count:,} |" in readme
     for kind in KINDS:
         count = len(bank.everything(kind))
         assert f"| {count} of {count} |" in readme

@@ -4,7 +4,7 @@ import torch
 
 from ...exercise import Exercise, Mistake, Property
 from ...ready_made import ATTENTION
-from ...symptoms import apart, few, number
+from ...symptoms import alike, apart, few, number, place_of
 from ...trial import Call, Trial, call
 from ..shared import CUTS, LOOK_FOR_CUTS
 from .softmax import LARGE
@@ -141,12 +141,18 @@ def output_is_no_mixture(seen):
     weights, output = seen.yours.get("weights"), seen.yours.get("output")
     if weights is None or output is None or weights.shape != seen.theirs["weights"].shape:
         return None
-    if not torch.allclose(weights.double(), seen.theirs["weights"].double(), atol=1e-2):
+    if not alike(weights, seen.theirs["weights"]):
         return None
-    yours, expected = apart(output, seen.theirs["output"], 3)
+    theirs = seen.theirs["output"]
+    if output.shape != theirs.shape:
+        return None
+    wrong = (output.double() - theirs.double()).abs().amax(-1)
+    worst = int(wrong.argmax())
+    rows = [x.reshape(-1, x.shape[-1])[worst] for x in (output, theirs)]
+    yours, expected = apart(*rows, count=3)
     return (
-        f"Your weights are right, but the output is not what they make of the values: it begins "
-        f"with {yours}, expected {expected}."
+        f"Your weights are right, but the output is not what they make of the values: "
+        f"{place_of(worst, wrong.shape)} begins with {yours}, expected {expected}."
     )
 
 

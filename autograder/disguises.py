@@ -1,0 +1,63 @@
+"""A wrong answer in other clothes: in another dtype, scattered in memory, its gradient switched.
+
+None of these makes a wrong answer any better, so none may earn more than the answer itself; `audit`
+tries all of them on all known mistakes.
+"""
+
+import functools
+import inspect
+
+import torch
+from torch import nn
+
+
+def to(dtype):
+    return lambda x: x.to(dtype)
+
+
+def scattered(x):
+    """The same numbers, with others between them in memory."""
+    return torch.stack([x, x], -1)[..., 0]
+
+
+def with_gradient(x):
+    return x.detach().clone().requires_grad_() if x.is_floating_point() else x
+
+
+DISGUISES = {
+    "cast to bfloat16": to(torch.bfloat16),
+    "cast to float16": to(torch.float16),
+    "wrapped in float64": to(torch.float64),
+    "made non-contiguous": scattered,
+    "detached": torch.detach,
+    "made to require a gradient": with_gradient,
+}
+
+
+def disguised(implementation, disguise):
+    """The implementation with what it returns in a disguise."""
+    if not inspect.isclass(implementation):
+
+        @functools.wraps(implementation)
+        def function(*arguments, **options):
+            return dressed(implementation(*arguments, **options), disguise)
+
+        return function
+
+    class Disguised(implementation):
+        def forward(self, *arguments, **options):
+            return dressed(super().forward(*arguments, **options), disguise)
+
+    Disguised.__module__ = implementation.__module__
+    return Disguised
+
+
+def dressed(value, disguise):
+    if isinstance(value, torch.Tensor):
+        return disguise(value)
+    if isinstance(value, tuple | list):
+        return type(value)(dressed(each, disguise) for each in value)
+    if isinstance(value, nn.Module):
+        for parameter in value.parameters():
+            parameter.data = disguise(parameter.data).detach()
+    return value
