@@ -7,7 +7,8 @@ others say
     nbgrader export --exporter autograder.grading.exports.MoodleExport --to moodle.csv
 
 A name may hold a comma, a quotation mark or a line break, and a value that a spreadsheet would take
-for a formula gets an apostrophe in front.
+for a formula gets an apostrophe in front. Characters that nobody sees, and that a terminal or the
+text around them would obey, are left out.
 """
 
 import csv
@@ -15,6 +16,7 @@ import os
 
 from nbgrader.plugins import ExportPlugin
 
+from .characters import left_out
 from .scores import totals
 
 # What a spreadsheet may take for a formula, and what it skips before one.
@@ -29,7 +31,7 @@ def harmless(value):
         return ""
     if isinstance(value, float | int):
         return plain(value)
-    text = str(value).replace("\0", "")
+    text = left_out(str(value))
     return "'" + text if text.lstrip(" ").startswith(FORMULA) else text
 
 
@@ -72,19 +74,25 @@ class Table(ExportPlugin):
 
     def write(self, destination, rows):
         """Write a file that is there as a whole or not at all; gives how many are not finished."""
-        unfinished, altered = 0, 0
+        unfinished, altered, unseen = 0, 0, 0
         beside = f"{destination}.part"
         with open(beside, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             for values, waiting in rows:
                 unfinished += waiting
                 texts = [v if v == NO_GRADE else harmless(v) for v in values]
-                altered += sum(new == f"'{old}" for new, old in zip(texts, values))
+                plainly = [left_out(str(v)) for v in values]
+                altered += sum(new == f"'{old}" for new, old in zip(texts, plainly))
+                unseen += sum(new != str(old) for new, old in zip(plainly, values))
                 writer.writerow(texts)
         os.replace(beside, destination)
         if altered:
             self.log.warning(
                 "%d values begin like a formula; an apostrophe stands in front of them now", altered
+            )
+        if unseen:
+            self.log.warning(
+                "%d values held characters that nobody sees; they were left out", unseen
             )
         return unfinished
 

@@ -60,7 +60,10 @@ def joined(value):
 
 
 def text(value):
-    return plain(value[:LONGEST]) if isinstance(value, str) else ""
+    """Somebody's text, without control characters: what goes back to a line's beginning begins a
+    new one, as in a browser."""
+    text = plain(value[:LONGEST]) if isinstance(value, str) else ""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def is_picture(text, mime):

@@ -8,9 +8,12 @@ import re
 from html import escape
 from itertools import groupby
 
+from .characters import marked
+
 BINS = 10
 FEW_NAMES = 12
 TO_TALK_ABOUT = 3
+ASSERTS = '<span class="quiet">by asserts that learners can reach</span>'
 NOT_EXERCISES = {"quiz": "Quiz: ", "weights": "Trained model: ", "question": "In words: "}
 
 STYLE = """
@@ -69,15 +72,10 @@ svg line { stroke: var(--line); }
   tr, ol.talk > li, svg, .numbers div { break-inside: avoid; } h2, h3 { break-after: avoid; } }
 """
 
-# What would change the direction of the text around it, or is not to be seen.
-UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ufeff]")
-HALF = re.compile(r"[\ud800-\udfff]")
-
 
 def said(text):
     """Somebody's text, as text."""
-    text = HALF.sub("\ufffd", UNSEEN.sub("\ufffd", str(text)))
-    return escape(text, quote=True)
+    return escape(marked(str(text)), quote=True)
 
 
 def prose(text):
@@ -259,7 +257,7 @@ def exercises(facts):
     if exact:
         rows = [
             [
-                identifier(item.name),
+                identifier(item.name) + (f"<br>{ASSERTS}" if item.kind == "tests" else ""),
                 f"{bar(item.right, len(item.points))} {percent(item.right, len(item.points))}",
                 f"{amount(item.mean)} of {amount(item.most)}",
                 "?" if item.empty is None else item.empty,
@@ -331,7 +329,10 @@ def looks(facts):
     if not facts.points:
         return ""
     if not facts.looks:
-        return "<p>Nobody: no limit was hit, nothing ready-made used, no file was broken.</p>"
+        tests = any(item.kind == "tests" for item in facts.items)
+        asserts = " Nobody was seen to change what asserts rely on." if tests else ""
+        nobody = "Nobody: no limit was hit, nothing ready-made used, no file was broken."
+        return f"<p>{nobody}{asserts}</p>"
     rows = []
     by_reasons = sorted(facts.looks.items(), key=lambda pair: (-len(pair[1]), pair[1], pair[0]))
     for reasons, group in groupby(by_reasons, key=lambda pair: pair[1]):

@@ -186,8 +186,8 @@ def put_back(notebook, plan):
     originals = {cell.source for cell in plan.cells}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"  # a submission's own may be there twice
-        if cell.cell_type == "markdown" and cell.source not in originals:
-            cell.source = harmless(cell.source)
+        if cell.cell_type != "code" and cell.source not in originals:
+            cell.source = harmless(cell.source, cell.get("attachments", ()))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 

@@ -14,6 +14,7 @@ import torch
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_notebook
 
+from .characters import marked
 from .outputs import PICTURES, is_picture, outputs
 
 LARGEST_FILE = 50 * 2**20
@@ -38,6 +39,12 @@ CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
 TAG = re.compile(r"<(?=[A-Za-z/!?])")
 PAGE = r"https?://|mailto:|attachment:|#|\)|[\w./-]+(?:[)\s?#]|$)"
 OTHER_LINK = re.compile(rf"\](?=[(:])(?![(:]\s*(?:{PAGE}))", re.IGNORECASE)
+# What has a browser ask somebody else for something as soon as a page is opened: pictures, but for
+# those that came along; commands of TeX that are made into HTML; drawings that a script makes.
+PICTURE = re.compile(r"!(?=\[)(?:(?=\[[^\[\]\\`$<\n]*\]\((?P<own>[\w.+~:/-]+)\)))?", re.ASCII)
+BESIDE = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.(?:png|jpe?g|gif)", re.ASCII | re.IGNORECASE)
+TEX = re.compile(r"\\(?=(?:href|style|class|cssId|require|mmlToken|includegraphics|image|data)\b)")
+MADE_BY_SCRIPT = re.compile(r"([`~]{3,}[ \t]*)(?=mermaid)", re.IGNORECASE)
 
 
 @dataclass
@@ -314,12 +321,34 @@ def pictures_of(attachments):
     return kept
 
 
-def harmless(markdown):
-    """Markdown that shows its HTML instead of being it, and without links that run something.
+def harmless(markdown, attached=()):
+    """Markdown that shows its HTML instead of being it, without links that run something, without
+    pictures from elsewhere, and with a mark for each character that nobody would see.
 
     The same in prose, in formulas and in code: what looks like code here may be none for a browser.
+
+    Args:
+        attached: names of the pictures that are attached to it.
     """
-    return OTHER_LINK.sub("] ", TAG.sub("< ", markdown))
+
+    def keep_own(found):
+        own = found["own"] or ""
+        name = own.removeprefix("attachment:")
+        is_own = name in attached if name != own else BESIDE.fullmatch(own)
+        return found[0] if is_own else "! "
+
+    text = OTHER_LINK.sub("] ", TAG.sub("< ", marked(markdown)))
+    text = MADE_BY_SCRIPT.sub(r"\1text ", TEX.sub(r"\\ ", text))
+    return PICTURE.sub(keep_own, text)
+
+
+def readable(notebook, originals):
+    """The notebook, in whose code nothing is hidden from whoever reads it. (What is to be run must
+    not be changed before.)"""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.source not in originals:
+            cell.source = marked(cell.source)
+    return notebook
 
 
 # --- What lies beside a notebook ------------------------------------------------------------------

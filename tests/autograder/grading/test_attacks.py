@@ -6,7 +6,11 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
+from nbconvert.filters.markdown_mistune import (
+    IPythonRenderer,
+    MarkdownWithMath,
+    markdown2html_mistune,
+)
 from nbformat import validate
 
 from autograder.grading.run import ATTEMPTS
@@ -223,6 +227,92 @@ def test_markdown_runs_nothing(text):
     assert active(markdown2html_mistune(harmless(text))) == []
 
 
+class Pictures(HTMLParser):
+    """Collects where a browser would fetch something as soon as it opens the page."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("src", "srcset", "poster", "background", "data", "style") or (
+                name == "href" and tag != "a"
+            ):
+                self.found.append(value)
+
+
+def fetched(markdown, attachments=None):
+    parser = Pictures()
+    html = IPythonRenderer(escape=False, attachments=attachments or {})
+    parser.feed(MarkdownWithMath(renderer=html).render(markdown))
+    return parser.found
+
+
+REMOTE = (
+    "![x](https://e.org/p.png)",
+    "![x](//e.org/p.png)",
+    "![x]( HTTPS://e.org/p.png 'title')",
+    "![x](\nhttps://e.org/p.png)",
+    "!![x](https://e.org/p.png)",
+    "![![x](https://e.org/a.png)](https://e.org/b.png)",
+    "![x][r]\n\n[r]: https://e.org/p.png",
+    "![r][]\n\n[r]: //e.org/p.png",
+    "![r]\n\n[r]:\n  https://e.org/p.png",
+    "![a](attachment:mine.png x)\n\n[a]: https://e.org/p.png",
+    "![`](attachment:mine.png)`][r]\n\n[r]: https://e.org/p.png",
+    "![$](attachment:mine.png)$][r]\n\n[r]: https://e.org/p.png",
+    "![x](/hub/logout)",
+    "![x](../../api/x.png)",
+    "![x](a/../../b.png)",
+    "![x](data:image/svg+xml;base64,PHN2Zz4=)",
+    "<img src=https://e.org/p.png>",
+    "<img srcset='https://e.org/p.png 2x'>",
+    "<svg><image href='https://e.org/p.png'/></svg>",
+    "<div style='background:url(https://e.org/p.png)'>",
+    "<link rel=stylesheet href=https://e.org/p.css>",
+    "<base href=https://e.org/>\n\n![x](p.svg)",
+    "<video poster=https://e.org/p.png>",
+)
+
+
+@pytest.mark.parametrize("text", REMOTE)
+def test_markdown_fetches_nothing(text):
+    assert fetched(harmless(text, ["mine.png"]), {"mine.png": {"image/png": "iVBORw0KGgo"}}) == []
+
+
+def test_pictures_that_came_along_stay():
+    text = "![a](attachment:mine.png) ![b](figures/b-1.png) ![c](attachment:none.png)"
+    found = fetched(harmless(text, ["mine.png"]), {"mine.png": {"image/png": "iVBORw0KGgo"}})
+    assert found == ["data:image/png;base64,iVBORw0KGgo", "figures/b-1.png"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\u202eb\u2066c\x1b[31m\x00\u200b\ufeff", "a\ufffdb\ufffdc\ufffd[31m" + 3 * "\ufffd"),
+        ("می\u200cخواهم\tx\n👩\u200d🔬", "می\u200cخواهم\tx\n👩\u200d🔬"),
+        (r"$\style{background:url(//e.org)}{x} \frac{a}{b}$", None),
+        (r"$\href{javascript:x}{y}$", None),
+        ("```mermaid\nA@{ img: 'https://e.org/p.png' }\n```", None),
+    ],
+)
+def test_what_nobody_sees_is_marked_and_what_scripts_draw_is_text(text, expected):
+    shown = harmless(text)
+    if expected is None:
+        assert not re.search(r"\\(style|href)|^```mermaid", shown)
+        assert "frac" not in text or r"\frac{a}{b}" in shown
+    else:
+        assert shown == expected
+
+
+def test_what_is_fetched_is_told_from_what_is_not():
+    """The test's own eye."""
+    assert fetched("![x](https://e.org/p.png)") == ["https://e.org/p.png"]
+    assert fetched("<img srcset='a 2x'>") == ["a 2x"]
+    assert fetched("[x](https://e.org/p.png)") == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -233,7 +323,8 @@ def test_markdown_runs_nothing(text):
     ],
 )
 def test_honest_markdown_stays(text):
-    assert harmless(text).replace("< b", "<b").replace("< y", "<y") == text.replace("< b", "<b")
+    shown = harmless(text, ["mine.png"])
+    assert shown.replace("< b", "<b").replace("< y", "<y") == text.replace("< b", "<b")
 
 
 def test_what_runs_nothing_is_told_from_what_does():

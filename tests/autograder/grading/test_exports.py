@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,21 @@ def test_the_numbers_are_those_of_nbgraders_own_export(course, tmp_path):
     assert mine["absent"][7:10] == ["0", "0", "0"]
 
 
+@pytest.mark.parametrize("plugin", [GradesExport, CanvasExport, MoodleExport])
+def test_what_nobody_sees_is_left_out_and_counted(tmp_path, plugin):
+    made, said = Course(tmp_path), []
+    made.add("esc\x1b[31m", first_name="\u202eevil", last_name="\x07\x9b=1")
+    (tmp_path / "out").mkdir()
+    exported = plugin(to=str(tmp_path / "out" / "grades.csv"))
+    exported.log.warning = lambda text, *values: said.append(text % values)
+    with made.book() as book:
+        exported.export(book)
+    text = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8")
+    assert "esc[31m" in text
+    assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", text)
+    assert any("held characters that nobody sees" in each for each in said)
+
+
 def test_only_the_students_and_assignments_that_are_asked_for(course, tmp_path):
     rows = written(course, tmp_path, GradesExport, student=["late", "nobody"])
     assert [row[3] for row in rows] == ["student_id", "late"]
@@ -150,6 +166,11 @@ def test_a_place_that_cannot_be_written_is_said_in_a_sentence(course, tmp_path):
         ("\rx", "'\rx"),
         ("＝1", "'＝1"),
         ("a\0b", "ab"),
+        ("\x1b[2Jx", "[2Jx"),
+        ("\u202eevil\u202c\u2066\u200b\ufeff", "evil"),
+        ("\x1b=1", "'=1"),
+        ("\u202e\t=1", "'\t=1"),
+        ("می\u200cخواهم 👩\u200d🔬", "می\u200cخواهم 👩\u200d🔬"),
         (-1.5, "-1.5"),
         (0.1 + 0.2, "0.3"),
         (1e-9, "0"),

@@ -1,6 +1,8 @@
 """nbgrader's whole flow on our course, with its own commands and the formgrader's own calls."""
 
 import csv
+import json
+import re
 import stat
 import sys
 import zipfile
@@ -20,9 +22,17 @@ QUESTION = "lookup_and_mask"
 
 
 def answered():
-    """Lesson 1 with everything solved, and the question answered in words with a script in it."""
-    text = classes.solved_text()
-    return text.replace("YOUR ANSWER HERE", "It looks up. <script>alert(1)</script>")
+    """Lesson 1 with everything solved, and the question answered in words with a script in it, a
+    picture from elsewhere and characters that nobody sees."""
+    notebook = json.loads(classes.solved_text())
+    answer = "It looks up. <script>alert(1)</script> ![x](https://e.org/p.png) \u202e\x1b[2J"
+    for cell in notebook["cells"]:
+        name = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if name == QUESTION:
+            cell["source"] = answer
+        elif name == "softmax":
+            cell["source"] = ["# \u202e \x1b[2J\n", *cell["source"]]
+    return json.dumps(notebook)
 
 
 def test_from_release_to_feedback(tmp_path, monkeypatch):
@@ -53,7 +63,11 @@ def test_from_release_to_feedback(tmp_path, monkeypatch):
     page = (course / "feedback" / student / STEM / f"{STEM}.html").read_text()
     assert "Well said." in page
     assert "all is right (8 of 8 points)" in page  # the card, as at home
+    assert "It looks up." in page
     assert "<script>alert(1)" not in page
+    assert 'src="https://e.org' not in page
+    assert page.count("\ufffd") >= 4
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", page)
     nbgrader("release_feedback")
     nbgrader("fetch_feedback", folder=home)
     assert list((home / STEM / "feedback").rglob("*.html"))
