@@ -15,9 +15,12 @@ From what was handed in to what is said about it:
     wire          messages through the wall
     demonstrations  which cells only show something, and what answers need of them
     run           takes one notebook through its box, cell by cell
+    asserts       cells whose own asserts decide: what they earn, and what that is worth
+    canaries      cells that must fail, around those
     behind        what is examined lives in a box: a Subject for autograder.examine
     judge         asks, compares, and gives points
     shortcuts     does an answer name a ready-made part after all?
+    characters    those that show nothing, and change what is around them
     outputs       what learners' cells have shown, reduced to text and pictures
     gradebook     scores and comments as the gradebook wants them
     records       one line for each grading: how, with which protection, and what came of it

@@ -17,6 +17,7 @@ from . import (
     records,
     seeds,
 )
+from .asserts import forgeable
 from .classroom import Classroom, CourseError
 from .crew import CannotStartError, Cluster, Crew, Job, Orders, Single
 
@@ -242,6 +243,8 @@ class Run:
                 f"{'nothing' if before is None else f'{before:g}'}), which the {own:g} "
                 f"points entered by hand hide."
             )
+        if text := forgeable(self.plans.values()):
+            print(text)
         if counts["graded"]:
             print(
                 f"Next: `nbgrader generate_feedback {self.classroom.assignment}`, "

@@ -23,6 +23,7 @@ from nbgrader.utils import is_grade
 from traitlets import Bool, Float, Integer
 
 from . import gradebook, records, seeds, submission, warm
+from .asserts import without_notes
 from .judge import Judge
 from .keeper import Keeper
 from .plan import asked_of, plan_of, put_back
@@ -194,6 +195,7 @@ class SaveGrades(InCourse, SaveAutoGrades):
         nb, resources = super().preprocess(nb, resources)
         about = resources["nbgrader"]
         plan = self.plan(about)
+        submission.readable(nb, {cell.source for cell in plan.cells})
         TROUBLES.pop(tuple(about.values()), None)
         with Gradebook(about["db_url"]) as book:
             row = book.find_submission_notebook(
@@ -207,7 +209,7 @@ class SaveGrades(InCourse, SaveAutoGrades):
 
 
 class GetGradesWithoutHiddenTests(GetGrades):
-    """nbgrader's feedback, without the text of hidden tests."""
+    """nbgrader's feedback, without the text of hidden tests and without notes for graders."""
 
     def preprocess_cell(self, cell, resources, cell_index):
         cell, resources = super().preprocess_cell(cell, resources, cell_index)
@@ -216,4 +218,4 @@ class GetGradesWithoutHiddenTests(GetGrades):
             for output in cell.get("outputs", ()):
                 if output.output_type == "error":
                     output.traceback = [f"{output.ename}: {output.evalue}"]
-        return cell, resources
+        return without_notes(cell), resources

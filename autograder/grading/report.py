@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from . import records, submission
+from .asserts import forgeable
 from .classroom import Classroom, CourseError
 from .page import page
 from .plan import asked_of, exercise_asked
@@ -233,7 +234,7 @@ def facts_of(classroom):
         len(sources),
         timing_of(kept),
         Counter(p for record in kept.values() for p, _ in protections_of(record)).most_common(),
-        notices_of(classroom, graded, kept),
+        notices_of(classroom, graded, kept, plans),
     )
 
 
@@ -382,7 +383,9 @@ def looks_of(graded, kept):
                 c["exercise"] or c["grade_id"] for c in cells_in(record) if c["shortcut"]
             )
             if names:
-                reasons.append(f"Torch's or the course's own version did the work: {', '.join(names)}.")
+                reasons.append(
+                    f"Torch's or the course's own version did the work: {', '.join(names)}."
+                )
             reasons += [
                 f"Graded with less protection than others: {protection}."
                 for protection, level in sorted(protections_of(record))
@@ -422,9 +425,9 @@ def timing_of(kept):
     return Timing(len(seconds), total, statistics.median(seconds.values()), slowest, memory)
 
 
-def notices_of(classroom, graded, kept):
+def notices_of(classroom, graded, kept, plans):
     """What there is to say about the grading as a whole."""
-    notices = []
+    notices = [text] if (text := forgeable(plans.values())) else []
     without = len(graded) - len(kept)
     if without:
         notices.append(

@@ -4,14 +4,16 @@ import time
 from dataclasses import dataclass, field
 
 from nbformat.notebooknode import NotebookNode
-from nbgrader.utils import determine_grade
 
+from .asserts import by_asserts, lost_to_stderr, with_note
+from .canaries import Canaries
 from .demonstrations import leave_out
 from .judge import Result
 from .keeper import EndedError, described, level_of
 from .outputs import outputs
 from .plan import asked_of, exercise_asked, quiz_asked, weights_asked
 from .sandbox.walls import Limits
+from .submission import readable
 
 MOST_SHOWN = 2**24  # characters of all outputs of a notebook
 TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
@@ -55,6 +57,7 @@ def grade(notebook, plan, keeper, judge, limits=None, files=()):
     graded = Graded(notebook)
     started = time.perf_counter()
     Run(graded, plan, keeper, judge, limits or Limits(), files).go()
+    readable(notebook, {cell.source for cell in plan.cells})
     graded.seconds = time.perf_counter() - started
     return graded
 
@@ -68,6 +71,7 @@ class Run:
         self.cells = [cell for cell in graded.notebook.cells if cell.cell_type == "code"]
         self.steps = [step_of(cell, plan) for cell in self.cells]
         leave_out(self.cells, self.steps, plan)
+        self.canaries = Canaries(plan, limits.cell)
         self.begun = 0  # so many of the cells have been begun
         self.deadly = set()  # cells that ended the process
         self.later = {}  # {check that was not passed: what bore the name then}
@@ -98,6 +102,9 @@ class Run:
         for cell, step in zip(self.cells, self.steps):
             if step.known is not None and step.known.grade_id not in self.graded.results:
                 self.give_up_on(cell, step)
+            if step.known is not None and step.kind == "run":
+                with_note(cell, self.graded.results[step.known.grade_id])
+        self.graded.events += self.canaries.events
 
     def through(self, box):
         """Run and check everything that has not been done; run again what the rest needs."""
@@ -125,8 +132,12 @@ class Run:
             self.look_below(box, number, ran)
 
     def run_cell(self, box, cell, step, first):
-        seconds = self.limits.cell
+        seconds, scored = self.limits.cell, first and step.known is not None
+        if scored:
+            self.canaries.fly(box, step.known.grade_id, cell.source)
         said = box.request("cell", seconds, source=cell.source, seconds=seconds)
+        if scored:
+            self.canaries.fly(box, step.known.grade_id, cell.source)
         if not first or not isinstance(said, dict):
             return
         cell.outputs = outputs(said.get("outputs"))
@@ -134,7 +145,7 @@ class Run:
         if said.get("failed") is True and not errors:
             cell.outputs.append(failure(UNSHOWN))
         if step.known is not None:
-            self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
+            self.score(cell, step.known)
         self.shown += sum(len(str(output)) for output in cell.outputs)
         if self.shown > MOST_SHOWN:
             cell.outputs = [stream(TOO_MUCH)]
@@ -143,6 +154,12 @@ class Run:
         for each in errors:
             if each.ename == "TimeoutError":
                 self.graded.events.append(f"a cell was stopped after {seconds:g} seconds")
+
+    def score(self, cell, known):
+        """A cell whose own asserts decide."""
+        self.graded.results[known.grade_id] = by_asserts(cell, known)
+        if lost := lost_to_stderr(cell, known):
+            self.graded.events.append(lost)
 
     def check_cell(self, box, cell, step, ran):
         result = self.judged(box, step, ran)
@@ -235,7 +252,7 @@ class Run:
             self.deadly.add(self.number)
             cell.outputs = [failure(f"This cell {reason}")]
             if step.known is not None:
-                self.graded.results[step.known.grade_id] = by_asserts(cell, step.known)
+                self.score(cell, step.known)
 
     def give_up_on(self, cell, step):
         result = Result(
@@ -276,16 +293,6 @@ def step_of(cell, plan):
     if call is not None and weights_asked(call):
         return Step("weights", known, weights_asked(call))
     return Step("run", known)
-
-
-def by_asserts(cell, known):
-    """The Result of a cell that scores itself, as nbgrader reads its outputs."""
-    try:
-        points, _ = determine_grade(cell)
-    except (ValueError, KeyError):  # it claims more than there is
-        points = known.points
-    points = 0.0 if points is None or points != points else min(max(points, 0.0), known.points)
-    return Result(known.grade_id, points, known.points, "asserts")
 
 
 # --- Outputs --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from ...limits import OutOfTime, time_limit
 from ...trial import describe, is_stub, run
 from ...undisturbed import undisturbed
 from .. import wire
+from .rewind import Mark
 from .shell import run_cell
 
 MOST_MESSAGE = 2000
@@ -30,10 +31,12 @@ class Inside:
         shell: that runs the cells.
         line: to the judge.
         work: the folder to live in.
+        originals: of what asserts rest on, as Originals.
     """
 
-    def __init__(self, shell, line, work):
+    def __init__(self, shell, line, work, originals):
         self.shell, self.line = shell, line
+        self.originals, self.mark = originals, None
         self.spill = os.open(f"{work}/.written", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         os.unlink(f"{work}/.written")
         os.dup2(self.spill, 1)
@@ -62,6 +65,20 @@ class Inside:
 
     def do_cell(self, source, seconds):
         return run_cell(self.shell, source, seconds, self.spill)
+
+    def do_look(self):
+        """What asserts rest on and is not as it was, by its names. From here one can go back."""
+        self.mark, changed = None, []
+        with contextlib.suppress(Exception):  # a learner may have put anything anywhere
+            self.mark = Mark(self.shell)
+            changed = self.originals.changed()
+        return changed
+
+    def do_back(self):
+        """Undo what was run since the last look."""
+        with contextlib.suppress(Exception):
+            self.mark.go_back()
+        return True
 
     def do_has(self, name):
         """Is the name bound, and to which object? (Only to see whether it has changed.)"""
@@ -159,9 +176,9 @@ def sendable(answer):
     return answer
 
 
-def live(line, shell, work):
+def live(line, shell, work, originals):
     """Be a child until the judge hangs up."""
     torch.set_num_threads(1)
     sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
     with contextlib.suppress(wire.ClosedError):
-        Inside(shell, line, work).serve()
+        Inside(shell, line, work, originals).serve()

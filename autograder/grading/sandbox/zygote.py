@@ -49,11 +49,12 @@ def main(descriptor, options):
         except OSError as error:
             own_root, trouble = False, f"no file system of its own ({error})"
     forget_ourselves()
+    originals = make_originals(shell)
     gc.collect()
     gc.freeze()  # what is frozen is not touched by children, and so stays shared
     judge.sendall(json.dumps({"own_root": own_root, "trouble": trouble}).encode() + b"\n")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are nobody's business
-    surroundings = Surroundings(readable, options["given"], taken, own_root, has_seccomp)
+    surroundings = Surroundings(readable, options["given"], taken, own_root, has_seccomp, originals)
     while True:
         text, descriptors, *_ = socket.recv_fds(judge, 2**16, 2)
         if not text:
@@ -78,6 +79,7 @@ class Surroundings:
         taken: bytes of addresses that they begin with.
         own_root: has the zygote left the file system?
         has_seccomp: can system calls be forbidden?
+        originals: of what asserts rest on.
     """
 
     readable: list
@@ -85,6 +87,7 @@ class Surroundings:
     taken: int | None
     own_root: bool
     has_seccomp: bool
+    originals: object
 
 
 def linux():
@@ -101,7 +104,7 @@ def warm_up(home):
     import torch.utils._device
 
     from ... import pieces, stand_ins  # noqa: F401
-    from . import inside  # noqa: F401
+    from . import inside, originals, tracebacks  # noqa: F401
 
     torch.set_num_threads(1)
     import_stand_bys(home, pieces)
@@ -139,6 +142,12 @@ def make_shell():
     autograder.check = check_later
     autograder.wrong = wrong_elsewhere
     return shell
+
+
+def make_originals(shell):
+    from .originals import Originals
+
+    return Originals(shell)
 
 
 def check_later(subject=None, *arguments, **options):
@@ -245,7 +254,7 @@ def become_child(shell, request, descriptor, surroundings):
         sys.path.insert(0, given)
     sys.path.insert(0, work)
     line.send({"layers": layers})
-    inside.live(line, shell, work)
+    inside.live(line, shell, work, surroundings.originals)
     os._exit(0)
 
 

@@ -26,15 +26,17 @@ class Course:
 
     Args:
         exercises: {name: Exercise} that the assignment consists of, besides a quiz and a question.
+        tests: {name: source} of cells whose own asserts decide, each worth 10 points.
     """
 
-    def __init__(self, root, exercises=EXERCISES):
-        self.root, self.exercises = Path(root), exercises
+    def __init__(self, root, exercises=EXERCISES, tests=()):
+        self.root, self.exercises, self.tests = Path(root), exercises, dict(tests)
         (self.root / "nbgrader_config.py").write_text(CONFIG.format(root=self.root))
-        if tuple(exercises) not in EMPTY:
+        cells = (*exercises, *self.tests)
+        if cells not in EMPTY:
             self.make_gradebook()
-            EMPTY[tuple(exercises)] = self.database.read_bytes()
-        self.database.write_bytes(EMPTY[tuple(exercises)])
+            EMPTY[cells] = self.database.read_bytes()
+        self.database.write_bytes(EMPTY[cells])
 
     @property
     def database(self):
@@ -56,6 +58,9 @@ class Course:
                 worth = exercise.max_score
                 book.add_grade_cell(f"check_{name}", *where, max_score=worth, cell_type="code")
                 book.add_source_cell(f"check_{name}", *where, **check)
+            for name, source in self.tests.items():
+                book.add_grade_cell(name, *where, max_score=10, cell_type="code")
+                book.add_source_cell(name, *where, cell_type="code", source=source, locked=True)
             quiz = {"cell_type": "code", "source": f'check_quiz("{ASSIGNMENT}", answers)'}
             book.add_grade_cell("quiz_attention", *where, max_score=4, cell_type="code")
             book.add_source_cell("quiz_attention", *where, **quiz, locked=True)
@@ -87,6 +92,8 @@ class Course:
                     exercise = self.exercises.get(name.removeprefix("check_"))
                     if exercise is not None:
                         grade.auto_score = (points or {}).get(exercise.name, exercise.max_score)
+                    elif name in self.tests:
+                        grade.auto_score = (points or {}).get(name, 10)
                     elif name == "quiz_attention":
                         grade.auto_score = quiz
                     else:

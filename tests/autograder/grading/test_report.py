@@ -265,6 +265,28 @@ def test_those_with_the_same_reason_stand_together(tmp_path):
     assert "too much memory" in why
 
 
+def test_points_by_asserts_are_told_from_those_that_were_judged(tmp_path):
+    """Beside the points, at the top, and nothing of it where there are no such cells."""
+    made = Course(tmp_path, tests={"mean_test": "assert mean([1]) == 1"})
+    made.add("a", {"mean_test": 4}, words=5)
+    made.record("a")
+    page = page_of(made)
+    assert (
+        "The points of mean_test come from asserts that ran where the learners' code" in page.text
+    )
+    rows = page.table("Exercise")
+    assert rows["mean_testby asserts that learners can reach"][1] == "4 of 10"
+    assert "attention.softmax" in rows
+    assert "Nobody was seen to change what asserts rely on" in page.text
+    made.record("a", events=["the notebook changed what asserts rely on: numpy.allclose"])
+    looks = page_of(made).table("Learner")
+    assert "In the sandbox: the notebook changed what asserts rely on" in looks["a"][0]
+
+
+def test_where_no_asserts_decide_nothing_is_said_of_them(page):
+    assert "asserts" not in page.text
+
+
 def test_answers_that_wait_for_a_person(page):
     count, who = page.table("Cell")["in_words"]
     assert count == "4"
