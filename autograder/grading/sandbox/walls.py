@@ -11,6 +11,8 @@ import ctypes
 import itertools
 import os
 import resource
+import select
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,8 @@ SYSTEM = (
 )
 DEVICES = ("/dev/null", "/dev/zero")
 MOST_ENTRIES = 4096  # files and folders
+BEST = "best"  # as a level of protection: the highest that this machine offers
+MOST_SIGNALS = 256  # that wait to be delivered
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,33 @@ def put_into(system, root, path):
         system.mount(None, place, None, REMOUNT | BIND | READ_ONLY | kept)
 
 
+def layers_for(own_root, has_seccomp):
+    """What will shut in the children of a zygote, in the order in which `shut_in` says it."""
+    holds = {
+        "namespaces": own_root,
+        "limits": True,
+        "Landlock": landlock.version() > 0,
+        "seccomp": has_seccomp,
+    }
+    return [name for name, does in holds.items() if does]
+
+
 # --- The child ------------------------------------------------------------------------------------
+
+
+def end_with(warden):
+    """See to it that this process ends with its parent, at once if that is gone already.
+
+    The system calls that could undo this are refused later on. OSError if it can't be done.
+
+    Args:
+        warden: the reading end of a pipe that only the parent can write to.
+    """
+    if sys.platform.startswith("linux"):
+        System()("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if select.select([warden], [], [], 0)[0]:  # nobody is there to write
+        os._exit(3)
+    os.close(warden)
 
 
 def shut_in(work, readable, limits, taken, own_root, has_seccomp):
@@ -218,6 +248,7 @@ def set_limits(limits, taken, own_root):
         "RLIMIT_CPU": int(limits.total) + 2,
         "RLIMIT_NPROC": limits.threads,
         "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_SIGPENDING": MOST_SIGNALS,  # all processes of a user draw on the same store
         "RLIMIT_AS": taken + limits.memory if taken else None,
     }
     for name, most in wanted.items():

@@ -39,6 +39,8 @@ def main(descriptor, options):
             trouble = f"no namespaces ({error.strerror}: {error})"
     os.environ["MPLCONFIGDIR"] = os.environ["IPYTHONDIR"] = options["scratch"]
     has_seccomp = seccomp.is_possible()
+    if has_seccomp:
+        seccomp.program(seccomp.machine())  # children then have it
     warm_up(options["home"])
     shell = make_shell()
     readable = walls.readable_paths(options["hidden"])
@@ -52,7 +54,9 @@ def main(descriptor, options):
     originals = make_originals(shell)
     gc.collect()
     gc.freeze()  # what is frozen is not touched by children, and so stays shared
-    judge.sendall(json.dumps({"own_root": own_root, "trouble": trouble}).encode() + b"\n")
+    layers = walls.layers_for(own_root, has_seccomp)
+    greeting = {"own_root": own_root, "trouble": trouble, "layers": layers}
+    judge.sendall(json.dumps(greeting).encode() + b"\n")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are nobody's business
     surroundings = Surroundings(readable, options["given"], taken, own_root, has_seccomp, originals)
     while True:
@@ -179,14 +183,18 @@ def watch_over(shell, request, descriptors, surroundings):
     for_child, for_warden = descriptors
     if surroundings.own_root:
         walls.System()("unshare", walls.NEW_PROCESSES)
+    alive, held = os.pipe()  # the writing end is open for as long as the warden lives
     child = os.fork()
     if child == 0:
         try:
             os.close(for_warden)
+            os.close(held)
+            walls.end_with(alive)
             become_child(shell, request, for_child, surroundings)
         finally:
             os._exit(3)
     os.close(for_child)
+    os.close(alive)
     control = socket.socket(fileno=for_warden)
     control.sendall(json.dumps({"child": child}).encode() + b"\n")
     started, killed, full = time.monotonic(), False, False
@@ -223,8 +231,6 @@ def become_child(shell, request, descriptor, surroundings):
     from .. import wire
     from . import inside, walls
 
-    if linux():
-        walls.System()("prctl", walls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     keep = {descriptor}
     nowhere = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):

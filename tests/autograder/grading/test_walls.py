@@ -1,5 +1,7 @@
 """The walls themselves: what a learner's process can reach, which is nothing but itself."""
 
+import contextlib
+import ctypes
 import errno
 import json
 import os
@@ -13,8 +15,9 @@ import pytest
 
 from autograder.checks import find
 from autograder.grading.keeper import EndedError, Keeper, UnprotectedError, level_of
-from autograder.grading.sandbox import seccomp
+from autograder.grading.sandbox import calls, seccomp
 from autograder.grading.sandbox.walls import (
+    MOST_SIGNALS,
     Limits,
     is_beneath,
     is_too_much,
@@ -23,6 +26,7 @@ from autograder.grading.sandbox.walls import (
 )
 
 from .conftest import HOME, LIMITS, SECRET, descendants
+from .system_calls import DANGEROUS, FINE, OWN
 
 BOTH = pytest.mark.parametrize("which", ["keeper", "plain_keeper"])
 
@@ -94,42 +98,176 @@ print(json.dumps(found))
 
 
 @BOTH
-def test_no_right_is_left(box):
-    rights = said(
+def test_no_right_is_left(box, which, request):
+    """As the child itself is told, and as it is seen from outside."""
+    told = said(
         box,
         """
 import ctypes, json
 libc = ctypes.CDLL(None)
-head, data = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-libc.capget(ctypes.byref(head), ctypes.byref(data))
 bounding = [n for n in range(41) if libc.prctl(23, n, 0, 0, 0) > 0]
-ambient = [n for n in range(41) if libc.prctl(47, 1, n, 0, 0) > 0]
 no_new, filtered, dumpable = (libc.prctl(n, 0, 0, 0, 0) for n in (39, 21, 3))
-print(json.dumps([list(data), bounding, ambient, no_new, filtered, dumpable]))
+print(json.dumps([bounding, no_new, filtered, dumpable]))
 """,
     )
-    assert rights == [[0] * 6, [], [], 1, 2, 0]
+    assert told == [[], 1, 2, 0]
+    _, child = descendants(request.getfixturevalue(which).warm.process.pid)
+    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+    rights = dict(line.split(":") for line in lines if line.startswith("Cap"))
+    assert set(rights) == {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}
+    assert {int(each, 16) for each in rights.values()} == {0}
+
+
+TRY = """
+import ctypes, json, os
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+found = {}
+for number, arguments in CALLS.items():
+    ctypes.set_errno(0)
+    known = [os.getpid() if each == OWN else each for each in arguments]
+    result = libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, known))
+    found[number] = ctypes.get_errno() if result == -1 else 0
+print(json.dumps(found))
+"""
+COLUMN = list(seccomp.MACHINES).index(seccomp.machine()) if seccomp.is_possible() else 0
+NEVER_COME_BACK = ("exit", "exit_group", "pause", "rt_sigreturn")
+# uretprobe and uprobe, for whoever looks into programs: newer kernels don't ask any filter about
+# them, and end a process that calls them by itself.
+KERNELS_OWN = (335, 336) if seccomp.machine() == "x86_64" else ()
+REFUSALS = (errno.EPERM, errno.ENOSYS)
+
+
+def numbered(names):
+    return {calls.ALLOWED[name][COLUMN] for name in names} - {None}
+
+
+def every_call():
+    """{number: arguments}: fine ones where a call is allowed with some, else none that make sense,
+    so that a call which gets through by mistake does nothing either."""
+    odd = 1000, 2**16, 2**30 - 1, *range(2**30, 2**30 + 600), 2**31 + 59, 2**32 - 1
+    tried = dict.fromkeys([*range(600), *odd], (-1,) * 6)
+    known = calls.ALLOWED | {name: each[0] for name, each in calls.SOMETIMES.items()}
+    tried |= {known[name][COLUMN]: arguments for name, arguments in FINE.items()}
+    left_out = {*numbered(NEVER_COME_BACK), *KERNELS_OWN, None}
+    return {n: a for n, a in tried.items() if n not in left_out}
 
 
 @BOTH
-def test_forbidden_calls_are_refused(box):
-    """Every one of them, with arguments that would do nothing."""
-    column, _ = seccomp.MACHINES[os.uname().machine]
-    numbers = {n: c[column] for n, c in seccomp.FORBIDDEN.items() if c[column] is not None}
-    numbers |= {n: c[column] for n, c in seccomp.SIGNAL_OTHERS.items()}
-    refused = said(
+def test_every_system_call_is_tried_once(box):
+    """Those on the list get through, and do what they do outside; all others are refused."""
+    tried = every_call()
+    listed = {each[COLUMN] for each in calls.ALLOWED.values()} & set(tried)
+    listed |= {each[COLUMN] for each, *_ in calls.SOMETIMES.values()} - {None}
+    code = f"OWN = {OWN}\nCALLS = {{}}\n{TRY}"
+    inside = said(box, code.replace("{}", repr(tried), 1))
+    harmless = {number: tried[number] for number in listed}
+    command = [sys.executable, "-c", code.replace("{}", repr(harmless), 1)]
+    outside = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert len(outside) > 150
+    let_through = {n for n, error in inside.items() if error not in REFUSALS}
+    assert let_through == {n for n, error in outside.items() if error not in REFUSALS}
+    missing = {n for n, error in inside.items() if error == errno.ENOSYS} - set(outside)
+    assert missing >= {str(n) for n in tried if n > calls.LAST}
+    assert {n for n, error in inside.items() if error == errno.EPERM} >= {
+        str(each[COLUMN]) for each in DANGEROUS.values() if each[COLUMN] is not None
+    }
+
+
+IPC_CREAT, IPC_STAT, IPC_RMID = 0o1000, 2, 0
+
+
+@pytest.fixture
+def others_memory():
+    """What another process shares by System V's ways: (kind, id) of memory, semaphore, queue."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    made = {
+        "memory": (libc.shmget(0, 4096, IPC_CREAT | 0o600), libc.shmctl),
+        "semaphore": (libc.semget(0, 1, IPC_CREAT | 0o600), lambda n, *a: libc.semctl(n, 0, *a)),
+        "queue": (libc.msgget(0, IPC_CREAT | 0o600), libc.msgctl),
+    }
+    if min(number for number, _ in made.values()) < 0:
+        pytest.skip("no System V IPC on this machine")
+    yield {kind: number for kind, (number, _) in made.items()}
+    for number, control in made.values():
+        assert control(number, IPC_RMID, None) == 0  # it was still there
+
+
+@BOTH
+def test_what_others_share_is_out_of_reach_also_by_its_number(box, others_memory):
+    tried = said(
         box,
         f"""
 import ctypes, json
+ids = {others_memory!r}
 libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_long
+buffer = ctypes.create_string_buffer(512)
 found = {{}}
-for name, number in {numbers!r}.items():
-    result = libc.syscall(number, 0, 0, 0, 0, 0, 0)
+def attempt(name, result):
     found[name] = [result, ctypes.get_errno()]
+attempt("attach", libc.shmat(ids["memory"], None, 0))
+attempt("look", libc.shmctl(ids["memory"], 2, buffer))
+attempt("list", libc.shmctl(0, 13, buffer))
+attempt("remove", libc.shmctl(ids["memory"], 0, None))
+attempt("set", libc.semctl(ids["semaphore"], 0, 16, 1))
+attempt("remove a semaphore", libc.semctl(ids["semaphore"], 0, 0, 0))
+attempt("take", libc.msgrcv(ids["queue"], buffer, 100, 0, 0o4000))
+attempt("remove a queue", libc.msgctl(ids["queue"], 0, None))
 print(json.dumps(found))
 """,
     )
-    assert refused == {name: [-1, errno.EPERM] for name in numbers}
+    assert tried == {name: [-1, errno.EPERM] for name in tried}
+
+
+@BOTH
+def test_what_all_processes_draw_on_cannot_be_used_up(box):
+    """Asynchronous requests, locked and huge pages, signals that wait; and no limit can be set."""
+    tried = said(
+        box,
+        """
+import ctypes, json, mmap, os, resource, signal
+found = {}
+def attempt(name, call, *arguments):
+    try:
+        call(*arguments)
+    except OSError as error:
+        found[name] = error.errno
+libc = ctypes.CDLL(None, use_errno=True)
+def number(name, *arguments):
+    if libc.syscall(name, *arguments) == -1:
+        raise OSError(ctypes.get_errno(), "")
+context = ctypes.c_ulong(0)
+x86 = os.uname().machine == "x86_64"
+attempt("io_setup", number, 206 if x86 else 0, 16_000, ctypes.byref(context))
+attempt("huge", mmap.mmap, -1, 2**21, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)
+attempt("locked", mmap.mmap, -1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x2000)
+attempt("a pipe of a megabyte", __import__("fcntl").fcntl, os.pipe()[1], 1031, 2**20)
+attempt("a limit", number, 160 if x86 else 164, int(resource.RLIMIT_CORE), bytes(16))
+# A pointer to limits, with a lower half that is zero: a filter may take it for none.
+libc.mmap.restype = ctypes.c_void_p
+place = libc.mmap(ctypes.c_void_p(2**32), ctypes.c_size_t(4096), 3, 0x100022, -1, ctypes.c_long(0))
+found["place"] = place
+ctypes.memmove(place, bytes(16), 16)
+limit = 302 if x86 else 261
+attempt("others' limit", number, limit, os.getppid() or 1, 0, ctypes.c_void_p(place), None)
+attempt("hidden limit", number, limit, 0, int(resource.RLIMIT_CORE), ctypes.c_void_p(place), None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [40])
+for _ in range(2000):
+    os.kill(os.getpid(), 40)
+waiting = 0
+libc.sigtimedwait.argtypes = [ctypes.c_void_p] * 3
+mask, none = ctypes.c_ulong(1 << 39), (ctypes.c_long * 2)(0, 0)
+while libc.sigtimedwait(ctypes.byref(mask), None, none) == 40:
+    waiting += 1
+found["waiting"] = waiting
+print(json.dumps(found))
+""",
+    )
+    assert tried.pop("place") == 2**32
+    assert tried.pop("waiting") <= MOST_SIGNALS
+    assert len(tried) == 7
+    assert tried == dict.fromkeys(tried, errno.EPERM)
 
 
 @BOTH
@@ -434,6 +572,82 @@ def test_closing_ends_everything(keeper):
     box.close()
     assert not wait_for_end(keeper.warm.process.pid)
     assert box.used["cpu"] >= 0
+
+
+TAMPER = """
+import ctypes, json, signal
+libc = ctypes.CDLL(None, use_errno=True)
+told = ctypes.c_int(-1)
+found = [libc.prctl(1, 0, 0, 0, 0), ctypes.get_errno()]
+found += [libc.prctl(2, ctypes.byref(told)), told.value]
+for number in set(range(1, 65)) - {9, 19, 32, 33}:
+    signal.signal(number, signal.SIG_IGN)
+print(json.dumps(found))
+"""
+STAY = {
+    "a loop": "while True: pass",
+    "a thread that stays when the first one has ended": f"""
+import ctypes, threading
+def stay():
+    while True: pass
+threading.Thread(target=stay).start()
+ctypes.CDLL(None).syscall({calls.ALLOWED["exit"][COLUMN]}, 0)
+""",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("way", STAY)
+def test_a_child_does_not_outlive_its_warden(way, which, request):
+    """Whoever runs out of memory may be ended by the system, also the warden."""
+    keeper = request.getfixturevalue(which)
+    with keeper.open(LIMITS) as box:
+        refused = [-1, errno.EPERM, 0, signal.SIGKILL]
+        assert said(box, TAMPER) == refused
+        warden, child = descendants(keeper.warm.process.pid)
+        source = STAY[way]
+        box.line.send((next(box.numbers), "cell", {"source": source, "seconds": 60.0}))
+        wait_until(lambda: "R" in states(child) and ("Z" in states(child) or way == "a loop"))
+        os.kill(warden, signal.SIGKILL)
+        assert wait_until(lambda: states(child) <= {"Z"})
+
+
+ORPHAN = """
+import os, sys, time
+sys.path.insert(0, {home!r})
+from autograder.grading.sandbox import walls
+parent = os.getpid()
+alive, held = os.pipe()
+if os.fork() == 0:
+    os.close(held)
+    while os.getppid() == parent:
+        time.sleep(0.01)
+    walls.end_with(alive)
+    print("it goes on")
+os._exit(0)
+"""
+
+
+def test_a_child_whose_warden_is_gone_already_does_not_begin():
+    command = [sys.executable, "-c", ORPHAN.format(home=str(HOME))]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def wait_until(happens, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while not happens() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return happens()
+
+
+def states(pid):
+    """The states of a process's threads, as letters; none if it is gone."""
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):
+            found.add(path.read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 JUDGE = """
