@@ -82,7 +82,7 @@ def commands():
 
 LEVELS = {
     0: "no protection: learners' code could read and change your files",
-    1: "files, network, other processes and most system calls are out of reach",
+    1: "files, network, other processes and rare system calls are out of reach",
     2: "files, network and other processes are not even there",
     3: "nothing else is there, and the kernel counts its memory",
 }
@@ -104,7 +104,10 @@ def sandbox():
         remedy = "`autograder grade` cannot work here; everything else can"
         return Finding("sandbox", f"cannot be started: {error}", remedy, needed=False)
     level = level_of(layers)
-    text = f"level {level} of 3, {LEVELS[level]} ({', '.join(layers)})"
+    text = (
+        f"level {level} of 3, {LEVELS[level]} ({', '.join(layers)}); grading demands level "
+        f"{max(1, level)} here, unless minimum_level in nbgrader_config.py says otherwise"
+    )
     if level == 0:
         remedy = (
             "grade on Linux 5.13 or newer, where there is Landlock and seccomp; "

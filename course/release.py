@@ -47,9 +47,11 @@ c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".pt"]
 # platforms there are autograder.grading.exports.CanvasExport and MoodleExport (--exporter NAME).
 c.ExportApp.plugin_class = "autograder.grading.exports.GradesExport"
 c.OverwriteCells.add_missing_cells = True
-# How well learners' code must be shut in, or nothing is graded; `autograder doctor` explains it.
-# 0 not at all (you trust them), 1 files and system calls, 2 and namespaces, 3 and a cgroup
-c.SandboxedExecute.minimum_level = 1
+# How well learners' code must be shut in, or nothing is graded. "best" means as well as this
+# machine can, and never worse than level 1; `autograder doctor` says which level that is. A number
+# demands the same everywhere: 1 files and system calls, 2 namespaces as well, 3 and a cgroup;
+# 0 if you trust everybody who hands in.
+c.SandboxedExecute.minimum_level = "best"
 c.SandboxedExecute.cell_seconds = 30
 '''
 

@@ -19,7 +19,7 @@ from . import (
     quick,  # noqa: F401 - before what it makes quicker
     warm,
 )
-from .sandbox.walls import Limits
+from .sandbox.walls import BEST, Limits
 
 LINUX = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
 
@@ -31,7 +31,7 @@ class Orders:
     plans: dict
     seed: int
     limits: Limits
-    least: int = 1
+    least: int | str = BEST
     namespaces: bool = True
 
 

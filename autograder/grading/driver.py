@@ -23,6 +23,7 @@ from .crew import CannotStartError, Cluster, Crew, Job, Orders, Single
 
 GRADED, PROBLEMS, COULD_NOT = 0, 1, 2  # exit codes
 WORTH_A_PROCESS = 15  # submissions: another process takes some seconds to start
+WELL = 2  # the level of protection that goes without saying
 REMARKABLE = ("events", "troubles")
 
 
@@ -62,7 +63,7 @@ class Run:
         self.seed = seeds.seed_of(classroom.root, classroom.assignment)
         self.latest = records.latest(classroom.root, classroom.assignment)
         self.counts = {"graded": 0, "as before": 0, "problems": 0}
-        self.hidden = []
+        self.hidden, self.weak = [], set()
         self.handed, self.keys = {}, {}
 
     def go(self):
@@ -165,6 +166,7 @@ class Run:
         )
         record |= {"missing": missing, "others": list(handed.others)}
         records.append(self.classroom.root, self.classroom.assignment, record)
+        self.weak |= {each["protection"] for each in about.values() if each["level"] < WELL}
         self.counts["graded"] += 1
         self.tell(handed, record, missing)
 
@@ -237,6 +239,8 @@ class Run:
         print(f"{counts['graded']} graded, {counts['as before']} were graded already.")
         if counts["problems"]:
             print(f"{counts['problems']} could not be graded; see above.")
+        for protection in sorted(self.weak):
+            print(f"Learners' code ran with {protection} only; `autograder doctor` says why.")
         for student, cell, before, now, own in self.hidden:
             print(
                 f"{printable(student)}: {cell} now earns {now:g} (before: "
@@ -268,7 +272,7 @@ def printable(text):
 
 def refusal(reason):
     return (
-        f"Nothing was graded: {reason}\n`autograder doctor` says what this machine offers. If you "
-        f"trust everybody who has handed something in: --trust, or "
-        f"c.SandboxedExecute.minimum_level = 0 in nbgrader_config.py."
+        f"Nothing was graded: {reason}\n`autograder doctor` says what this machine offers. To make "
+        f"do with less, set c.SandboxedExecute.minimum_level in nbgrader_config.py; if you trust "
+        f"everybody who has handed something in, say --trust."
     )

@@ -9,10 +9,11 @@ import subprocess
 import tempfile
 import time
 from dataclasses import asdict
+from functools import cached_property
 
 from . import cgroup, wire
 from .given import write_given
-from .sandbox.walls import Limits
+from .sandbox.walls import BEST, Limits
 from .warm import Warm
 
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
@@ -32,12 +33,12 @@ class Keeper:
     """Opens boxes in a warm process, and begins another one when that is gone.
 
     Args:
-        least: the level of protection that is demanded, 0 to 3; see `level_of`.
+        least: the level of protection that is demanded, 0 to 3, see `level_of`; or BEST.
         namespaces: use them where they can be had.
         warm: a Warm that others use, too; else it has one of its own.
     """
 
-    def __init__(self, least=1, namespaces=True, warm=None):
+    def __init__(self, least=BEST, namespaces=True, warm=None):
         self.least, self.namespaces = least, namespaces
         self.warm, self.is_shared = warm or Warm(namespaces), warm is not None
         self.cgroup = cgroup.divided()
@@ -47,18 +48,30 @@ class Keeper:
         """Why there are no namespaces; "" if there are."""
         return self.warm.ready()["trouble"]
 
+    @cached_property
+    def offered(self):
+        """The level that this machine offers: what the first warm process found, for good. If a
+        later one gets less, that is refused, and no grade happens at a lower level unnoticed."""
+        cgroups = ["cgroup"] if self.cgroup is not None else []
+        return level_of([*self.warm.ready()["layers"], *cgroups])
+
+    @property
+    def demanded(self):
+        """The level below which nothing runs. Even the best must be some protection."""
+        return max(1, self.offered) if self.least == BEST else self.least
+
     def open(self, limits=None, given=False, attempts=2):
         """A Box that is ready; another zygote is started if this one is gone.
 
         Args:
             given: may what runs in it import the course, as far as it holds no answer?
         """
-        limits = limits or Limits()
+        limits, least = limits or Limits(), self.demanded
         for attempt in range(attempts):
             self.warm.ready()
             name = write_given(self.warm.folders["given"]) if given else ""
             try:
-                return self.ask_for_box(limits, name)
+                return self.ask_for_box(limits, name, least)
             except (OSError, wire.ClosedError, wire.LateError):
                 if attempt + 1 == attempts:
                     raise
@@ -72,7 +85,7 @@ class Keeper:
         else:
             self.warm.let_go(at_once=True)
 
-    def ask_for_box(self, limits, given):
+    def ask_for_box(self, limits, given, least):
         for_judge, for_child = socket.socketpair()
         for_keeper, for_warden = socket.socketpair()
         work = None
@@ -94,11 +107,11 @@ class Keeper:
         box.layers = hello["layers"]
         if self.cgroup is not None:
             box.live_in(self.cgroup)
-        if level_of(box.layers) < self.least:
+        if level_of(box.layers) < least:
             box.close()
             raise UnprotectedError(
-                f"learners' code would run with {described(box.layers)} only, and level "
-                f"{self.least} is demanded. {self.trouble}".strip()
+                f"learners' code would run with {described(box.layers)} only, and level {least} is "
+                f"demanded. {self.trouble}".strip()
             )
         return box
 

@@ -20,7 +20,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from nbgrader.utils import is_grade
-from traitlets import Bool, Float, Integer
+from traitlets import Bool, Enum, Float, Integer, Union
 
 from . import gradebook, records, seeds, submission, warm
 from .asserts import without_notes
@@ -29,7 +29,7 @@ from .keeper import Keeper
 from .plan import asked_of, plan_of, put_back
 from .remarks import remarks
 from .run import grade
-from .sandbox.walls import Limits
+from .sandbox.walls import BEST, Limits
 
 RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's steps
 HIDDEN = re.compile(
@@ -110,10 +110,12 @@ class Normalise(InCourse, NbGraderPreprocessor):
 class SandboxedExecute(InCourse, Execute):
     """Run learners' cells in the sandbox; the judge looks at what is checked."""
 
-    minimum_level = Integer(
-        1,
-        help="How well learners' code must be shut in: 0 not at all (trust it), 1 Landlock and "
-        "seccomp, 2 and namespaces, 3 and a cgroup. Where that cannot be had, nothing is graded.",
+    minimum_level = Union(
+        [Integer(), Enum([BEST])],
+        default_value=BEST,
+        help="How well learners' code must be shut in: 'best' as well as this machine can, or 0 "
+        "not at all (you trust it), 1 Landlock and seccomp, 2 namespaces as well, 3 and a cgroup. "
+        "Where that can't be had, nothing is graded.",
     ).tag(config=True)
     cell_seconds = Float(
         30.0, help="What one cell may take; `timeout`, nbgrader's own setting, if that is less."

@@ -100,6 +100,7 @@ def about(graded):
     return {
         "protection": graded.protection,
         "level": graded.level,
+        "demanded": graded.demanded,
         "events": graded.events,
         "troubles": graded.troubles,
         "seconds": round(graded.seconds, 3),

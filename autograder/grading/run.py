@@ -33,6 +33,7 @@ class Graded:
     notebook: object
     results: dict[str, Result] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
+    demanded: int = 0  # the level of protection below which nothing would have been run
     events: list[str] = field(default_factory=list)  # limits hit, processes ended
     troubles: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -84,6 +85,7 @@ class Run:
             cell.outputs, cell.execution_count = [], None
             if step.kind == "left out":
                 cell.outputs = [stream(step.note)]
+        self.graded.demanded = self.keeper.demanded
         deadline = time.monotonic() + self.limits.total
         for _ in range(ATTEMPTS):
             with self.keeper.open(self.limits, given=self.plan.lesson) as box:

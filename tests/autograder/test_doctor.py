@@ -71,6 +71,7 @@ def test_a_system_without_protection_is_noted(monkeypatch, layers, level, word):
     monkeypatch.setattr(keeper.Keeper, "trouble", "")
     finding = doctor.sandbox()
     assert finding.found.startswith(f"level {level} of 3")
+    assert "grading demands level 1 here" in finding.found
     assert word in finding.remedy
     assert not finding.needed
 

@@ -3,7 +3,8 @@
     zygote      a warm process (torch is imported) that forks a child for every submission
     walls       what shuts a child in: namespaces, limits, and
     landlock    which files it can open
-    seccomp     which system calls it can make
+    seccomp     which system calls it can make,
+    calls       the list of them
     inside      the child: runs cells, and answers trials
     shell       runs one cell, and catches what it shows
 

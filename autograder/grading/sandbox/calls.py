@@ -155,9 +155,9 @@ SOMETIMES = {
     "kill": ((62, 129), If(0, (OWN,))),
     "tgkill": ((234, 131), If(0, (OWN,))),
     # Asking PDEATHSIG, DUMPABLE, the name, SECCOMP, CAPBSET, NO_NEW_PRIVS, the length of SVE's
-    # vectors, and tagged addresses; setting the name, and glibc's names for pieces of memory.
+    # vectors, tagged addresses and THP; setting the name, and glibc's names for pieces of memory.
     # Above all not PR_SET_PDEATHSIG: a child must not outlive its warden.
-    "prctl": ((157, 167), If(0, (2, 3, 15, 16, 21, 23, 39, 51, 56, 0x53564D41))),
+    "prctl": ((157, 167), If(0, (2, 3, 15, 16, 21, 23, 39, 42, 51, 56, 0x53564D41))),
     # The thread's own registers; and AMX, which oneDNN asks for before it multiplies matrices.
     "arch_prctl": ((158, None), If(0, (0x1001, 0x1002, 0x1003, 0x1004, 0x1021, 0x1022, 0x1023))),
     # Its own limits can be read, not set, and nobody else's.

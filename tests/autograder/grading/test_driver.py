@@ -172,6 +172,15 @@ def test_only_one_student(again):
     assert done.stderr.strip() == f"Nothing was handed in by zoe for {STEM}."
 
 
+def test_a_run_with_less_protection_than_usual_says_so(again):
+    config = again / "nbgrader_config.py"
+    config.write_text(config.read_text() + "\nc.SandboxedExecute.namespaces = False\n")
+    done = autograder("grade", STEM, "--student", "ada", "--regrade", folder=again)
+    assert "ran with level 1 (limits, Landlock, seccomp) only" in done.stdout
+    about = records.latest(again, STEM)["ada"]["notebooks"][STEM]
+    assert (about["level"], about["demanded"]) == (1, 1)
+
+
 def test_a_dry_run_changes_nothing(course):
     done = autograder("grade", STEM, "--dry-run", folder=course)
     assert "ada would be graded" in done.stdout

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from autograder.checks import find
+from autograder.grading import records
 from autograder.grading.keeper import EndedError, Keeper, UnprotectedError, level_of
 from autograder.grading.sandbox import calls, seccomp
 from autograder.grading.sandbox.walls import (
@@ -26,6 +27,7 @@ from autograder.grading.sandbox.walls import (
 )
 
 from .conftest import HOME, LIMITS, SECRET, descendants
+from .ordinary import ORDINARY
 from .system_calls import DANGEROUS, FINE, OWN
 
 BOTH = pytest.mark.parametrize("which", ["keeper", "plain_keeper"])
@@ -63,6 +65,38 @@ def test_less_protection_than_demanded_is_refused(plain_keeper, monkeypatch):
     with pytest.raises(UnprotectedError, match=r"level 1 .* only, and level 2 is demanded"):
         plain_keeper.open(LIMITS)
     assert not wait_for_end(plain_keeper.warm.process.pid)
+
+
+def test_the_best_that_this_machine_offers_is_demanded(keeper, plain_keeper):
+    for each in (keeper, plain_keeper):
+        with each.open(LIMITS) as box:
+            assert level_of(box.layers) == each.offered == each.demanded >= 1
+    assert plain_keeper.offered == 1
+
+
+def test_a_later_warm_process_with_less_is_refused(keeper, plain_keeper):
+    """No grade happens at a lower level because namespaces, say, could not be had just then."""
+    if keeper.offered < 2:
+        pytest.skip("no namespaces on this machine")
+    kept = Keeper(warm=keeper.warm)
+    kept.open(LIMITS).close()
+    kept.warm = plain_keeper.warm
+    with pytest.raises(UnprotectedError, match=rf"level {keeper.offered} is demanded"):
+        kept.open(LIMITS)
+
+
+def test_where_nothing_is_offered_something_is_demanded(plain_keeper, monkeypatch):
+    monkeypatch.setitem(plain_keeper.warm.greeting, "layers", ["limits"])
+    kept = Keeper(warm=plain_keeper.warm)
+    assert (kept.offered, kept.demanded) == (0, 1)
+    assert Keeper(0, warm=plain_keeper.warm).demanded == 0
+    assert Keeper(3, warm=plain_keeper.warm).demanded == 3
+
+
+def test_the_record_says_which_level_was_reached_and_which_demanded(plain_keeper, run):
+    told = records.about(run(plain_keeper, {}))
+    assert (told["level"], told["demanded"]) == (1, 1)
+    assert told["protection"] == "level 1 (limits, Landlock, seccomp)"
 
 
 def test_of_where_a_python_is_installed_only_libraries_are_readable(monkeypatch):
@@ -174,7 +208,20 @@ def test_every_system_call_is_tried_once(box):
     }
 
 
-IPC_CREAT, IPC_STAT, IPC_RMID = 0o1000, 2, 0
+@BOTH
+def test_what_ordinary_notebooks_do_is_allowed(which, request):
+    failed = {}
+    limits = Limits(cell=60.0, total=300.0, disk=2**26)
+    with request.getfixturevalue(which).open(limits) as box:
+        for name, source in ORDINARY.items():
+            reply = box.request("cell", 60, source=source, seconds=60)
+            errors = [o for o in reply["outputs"] if o["output_type"] == "error"]
+            if reply["failed"] or errors:
+                failed[name] = errors
+    assert failed == {}
+
+
+IPC_CREAT, IPC_RMID = 0o1000, 0
 
 
 @pytest.fixture
