@@ -23,6 +23,7 @@ BROKEN += (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
 STREAMS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 PIECE = 2**18
 DEEPEST = 3  # archives in archives in archives
+MOST_HEADERS = 2**22  # bytes between two members of a tar: names, times, maps of holes
 
 
 class TooMuchError(Exception):
@@ -52,6 +53,9 @@ class CarefulExtractor(ExtractorPlugin):
                     self.log.warning("%s is no ordinary file, and was left out.", name)
                 elif path.suffix in self.zip_ext:
                     self.unpack(path, without_suffix(place), name)
+                elif path.stat().st_size > self.most_bytes:  # of a sparse file, what it seems to be
+                    most = f"{self.most_bytes / 2**20:g} MB"
+                    self.log.warning("%s is larger than %s, and was left out.", name, most)
                 else:
                     place.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(path, place)
@@ -78,14 +82,22 @@ class CarefulExtractor(ExtractorPlugin):
 
 
 class Allowance:
-    """What may still come out of an archive."""
+    """What may still come out of an archive: be read of what is packed in it, and be written."""
 
     def __init__(self, size, files):
-        self.most, self.size, self.files = size, size, files
+        self.most, self.size, self.room, self.files = size, size, size, files
 
     def take(self, size):
         self.size -= size
-        if self.size < 0:
+        self.stop_below_zero(self.size)
+
+    def take_room(self, size):
+        """What is written may be more than was read: a reader of archives can make things up."""
+        self.room -= size
+        self.stop_below_zero(self.room)
+
+    def stop_below_zero(self, left):
+        if left < 0:
             raise TooMuchError(f"more than {self.most / 2**20:g} MB would come out of it.")
 
     def take_file(self):
@@ -95,14 +107,21 @@ class Allowance:
 
 
 class Stream:
-    """What is read from a file, as long as it is not too much: also what is only skipped."""
+    """What is read from a file, as long as it is not too much: also what is only skipped.
 
-    def __init__(self, file, left):
-        self.file, self.left = file, left
+    Args:
+        until: so many bytes may be read; None for all that the allowance has.
+    """
+
+    def __init__(self, file, left, until=None):
+        self.file, self.left, self.until, self.count = file, left, until, 0
 
     def read(self, size):
         piece = self.file.read(size)
         self.left.take(len(piece))
+        self.count += len(piece)
+        if self.until is not None and self.count > self.until:
+            raise tarfile.ReadError("a header without end")
         return piece
 
 
@@ -135,27 +154,30 @@ def from_zip(path, folder, left):
                 yield f"{shown(member.filename)} has a password, and was left out."
             else:
                 with archive.open(member) as content:
-                    yield from put(folder, member.filename, Stream(content, left))
+                    yield from put(folder, member.filename, Stream(content, left), left)
 
 
 def from_tar(path, folder, left):
     with open(path, "rb") as file:
         beginning = file.read(6)
     opened = next((way for magic, way in STREAMS.items() if beginning.startswith(magic)), open)
-    with (
-        opened(path, "rb") as file,
+    with opened(path, "rb") as file:
         # What tarfile skips it reads, too: so everything is counted where it comes out.
-        tarfile.open(fileobj=Stream(file, left), mode="r|", bufsize=PIECE) as archive,
-    ):
-        for member in archive:
-            left.take_file()
-            if member.isreg():
-                yield from put(folder, member.name, archive.extractfile(member))
-            elif not member.isdir():
-                yield f"{shown(member.name)} is no ordinary file, and was left out."
+        stream = Stream(file, left, MOST_HEADERS)
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
+            while (member := archive.next()) is not None:
+                left.take_file()
+                # tarfile takes apart a header as a whole, so it may not be of any length.
+                stream.until = archive.offset + MOST_HEADERS
+                if member.issparse():  # it says how large it is, and nothing has to be there
+                    yield f"{shown(member.name)} is a file with holes (sparse), and was left out."
+                elif member.isreg():
+                    yield from put(folder, member.name, archive.extractfile(member), left)
+                elif not member.isdir():
+                    yield f"{shown(member.name)} is no ordinary file, and was left out."
 
 
-def put(folder, name, content):
+def put(folder, name, content, left):
     """Write a file where it belongs, in this folder; yields a sentence if it does not."""
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or ".." in parts or parts[0] == "/" or "\0" in name or ":" in parts[0]:
@@ -173,6 +195,7 @@ def put(folder, name, content):
         return
     with file:
         while piece := content.read(PIECE):
+            left.take_room(len(piece))
             file.write(piece)
 
 

@@ -117,6 +117,112 @@ def test_a_tar_that_is_mostly_skipped(archive, extract, caplog, kind):
     assert "ada.tar.gz: " in caplog.text
 
 
+def holes_by_gnu(size):
+    """A member of GNU's old kind that is all hole; tar calls its own size `realsize`."""
+    block = bytearray(tarfile.TarInfo("01.ipynb").tobuf(tarfile.GNU_FORMAT))
+    block[156:157] = tarfile.GNUTYPE_SPARSE
+    block[386:410] = f"{size:011o}\0{0:011o}\0".encode()  # the only piece: at the end, of nothing
+    block[483:495] = f"{size:011o}\0".encode()
+    block[148:156] = b" " * 8
+    block[148:156] = f"{sum(block):06o}\0 ".encode()
+    return bytes(block)
+
+
+def holes_by_pax(size, **headers):
+    member = tarfile.TarInfo("01.ipynb")
+    body = b""
+    if "GNU.sparse.major" in headers:  # the map lies in the file itself
+        body = f"1\n{size}\n0\n".encode().ljust(512, b"\0")
+    member.size = len(body)
+    member.pax_headers = headers
+    return member.tobuf(tarfile.PAX_FORMAT) + body
+
+
+HOLES = 2**30
+SPARSE = {
+    "gnu": holes_by_gnu(HOLES),
+    "pax 0.0": holes_by_pax(
+        HOLES,
+        **{
+            "GNU.sparse.size": str(HOLES),
+            "GNU.sparse.numblocks": "1",
+            "GNU.sparse.offset": str(HOLES),
+            "GNU.sparse.numbytes": "0",
+        },
+    ),
+    "pax 0.1": holes_by_pax(
+        HOLES, **{"GNU.sparse.map": f"{HOLES},0", "GNU.sparse.size": str(HOLES)}
+    ),
+    "pax 1.0": holes_by_pax(
+        HOLES,
+        **{
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.realsize": str(HOLES),
+            "GNU.sparse.name": "01.ipynb",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_a_member_that_is_mostly_holes_is_left_out_and_named(archive, extract, caplog, kind):
+    bytes_in = SPARSE[kind] + bytes(1024)
+    with tarfile.open(fileobj=io.BytesIO(bytes_in)) as made:
+        [member] = made.getmembers()
+        assert member.issparse()
+        assert member.size == HOLES  # so much tarfile would make of these few bytes
+    rest = io.BytesIO()
+    with tarfile.open(fileobj=rest, mode="w") as made:
+        member = tarfile.TarInfo("02.ipynb")
+        member.size = len(NOTEBOOK)
+        made.addfile(member, io.BytesIO(NOTEBOOK))
+    (archive / "ada.tar.gz").write_bytes(gzip.compress(SPARSE[kind] + rest.getvalue()))
+    assert extract(most_bytes=2**20) == {"ada/02.ipynb": NOTEBOOK}
+    assert "01.ipynb is a file with holes (sparse), and was left out" in caplog.text
+
+
+def test_what_is_written_counts_and_not_only_what_is_read(archive, extract, caplog, monkeypatch):
+    """Should a reader of archives make up what is not there, as tarfile does for holes."""
+    monkeypatch.setattr(tarfile.TarInfo, "issparse", lambda member: False)
+    (archive / "ada.tar.gz").write_bytes(gzip.compress(SPARSE["gnu"] + bytes(1024)))
+    found = extract(most_bytes=2**20)
+    assert len(found["ada/01.ipynb"]) <= 2**20
+    assert "more than 1 MB would come out of it" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["header", "map of holes"])
+def test_a_header_that_never_ends(archive, extract, caplog, kind):
+    """tarfile would make a list of all of it, far larger than the archive."""
+    with gzip.open(archive / "ada.tar.gz", "wb") as file:
+        if kind == "header":
+            member = tarfile.TarInfo("a")
+            member.type, member.size = tarfile.XHDTYPE, 2**26
+            file.write(member.tobuf(tarfile.USTAR_FORMAT))
+        else:
+            block = bytearray(holes_by_gnu(HOLES))
+            block[482] = 1  # more of the map follows
+            block[148:156] = b" " * 8
+            block[148:156] = f"{sum(block):06o}\0 ".encode()
+            file.write(block)
+        block = bytearray(b"00000000001\0" * 42).ljust(512, b"\0")
+        block[504] = 1
+        for _ in range(2**5):
+            file.write(bytes(block) * 2**9)
+    assert extract() == {}
+    assert "a header without end" in caplog.text
+
+
+def test_a_file_beside_the_archives_is_no_larger_than_what_comes_out_of_one(
+    archive, extract, caplog
+):
+    (archive / "cyd_01.ipynb").write_bytes(NOTEBOOK)
+    with open(archive / "dan_01.ipynb", "wb") as file:
+        file.truncate(2**40)  # nothing on the disk
+    assert extract() == {"cyd_01.ipynb": NOTEBOOK}
+    assert "dan_01.ipynb is larger than 200 MB, and was left out" in caplog.text
+
+
 @pytest.mark.parametrize(
     "name", ["../out.txt", "a/../../out.txt", "/tmp/out.txt", "..\\out.txt", "C:\\out"]
 )
