@@ -2,13 +2,13 @@
 
 import itertools
 import re
-import time
 
 from ..files import names_defined
 from ..limits import OutOfTime
 from ..subject import Subject
 from ..their_code import Line, lines_of_source, search
 from ..trial import NOTED, NOTHING, Answer, Problem, comparable
+from .clock import Clock
 from .outputs import text
 
 MOST_PRINTED = 400
@@ -27,7 +27,7 @@ class BehindWall(Subject):
         cells: sources of the cells that have run, in order.
         frames: gives a Trial as a frame; those that are asked again and again are kept.
         seed: for what the learner's code draws.
-        seconds: for everything that is asked.
+        seconds: for all the answers together; what the judge does with them takes none of these.
     """
 
     device = "cpu"
@@ -35,7 +35,7 @@ class BehindWall(Subject):
 
     def __init__(self, box, name, cells, frames, seed, seconds):
         self.box, self.name, self.frames, self.seed = box, name, frames, seed
-        self.deadline = time.monotonic() + seconds
+        self.clock = Clock(seconds)
         self.source = next((c for c in reversed(cells) if name in names_defined(c)), "")
         self.printed = ""
 
@@ -53,17 +53,16 @@ class BehindWall(Subject):
             yield question, self.answer_in(reply, question.trial)
 
     def replies(self, trials, watch):
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        if self.clock.left <= 0:
             raise OutOfTime
         replies = self.box.replies(
             "ask",
-            left,
+            self.clock,
             attached=b"".join(map(self.frames, trials)),
             name=self.name,
             watch=watch,
             seed=self.seed,
-            seconds=left,
+            seconds=self.clock.left,
         )
         return itertools.islice(replies, len(trials))
 

@@ -16,6 +16,7 @@ from ..files import names_defined
 from ..limits import UNHURRIED, OutOfTime
 from . import wire
 from .behind import BehindWall
+from .clock import Clock
 from .keeper import EndedError
 from .outputs import text
 from .shortcuts import detours, shortcuts
@@ -115,11 +116,11 @@ class Judge:
         """The Verdict on what was answered. To find the mistake more is asked; who does not survive
         that keeps what was earned before."""
         known, seed = self.known[exercise.id], self.seed_of(exercise)
-        subject.deadline = time.monotonic() + UNHURRIED
+        subject.clock = Clock(UNHURRIED)
         try:
             return judge(exercise, subject, records, seed, known, UNHURRIED)
         except EndedError as end:
-            subject.deadline = 0.0  # now nothing more can be asked
+            subject.clock = Clock(0)  # now nothing more can be asked
             end.verdict = judge(exercise, subject, records, seed, known, UNHURRIED)
             raise
 

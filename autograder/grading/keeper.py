@@ -12,11 +12,13 @@ from dataclasses import asdict
 from functools import cached_property
 
 from . import cgroup, wire
+from .clock import Clock
 from .given import write_given
 from .sandbox.walls import BEST, Limits
 from .warm import Warm
 
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
+JUDGING = 3600.0  # seconds that a judge may compute while a child waits, before its warden ends it
 
 
 class UnprotectedError(Exception):
@@ -93,7 +95,7 @@ class Keeper:
             work = tempfile.TemporaryDirectory(dir=self.warm.folders["work"])
         request = {
             "limits": asdict(limits),
-            "total": limits.total,
+            "total": limits.total + JUDGING,
             "given": given,
             "work": work and work.name,
         }
@@ -132,13 +134,17 @@ def described(layers):
 
 
 class Box:
-    """A child that a submission's code runs in."""
+    """A child that a submission's code runs in.
+
+    Its `clock` holds the seconds for all that it is asked. Only waiting for it counts, and reading
+    what it has sent: a judge may take as long as it needs.
+    """
 
     def __init__(self, line, control, limits, work):
         self.line, self.control, self.limits, self.work = line, control, limits, work
         self.layers, self.cgroup = [], None
         self.numbers = itertools.count(1)
-        self.deadline = time.monotonic() + limits.total
+        self.clock = Clock(limits.total)
         self.used, self.heard = {}, b""
         self.reason = ""
         control.settimeout(10)
@@ -169,17 +175,18 @@ class Box:
         """Ask the child something that it has several replies to; they come one after the other.
 
         Args:
-            patience: seconds for all of them.
+            patience: seconds for all of them, or a Clock that is used for other requests, too.
             attached: frames that follow the request.
         """
         if self.reason:
             raise EndedError(self.reason)
+        clock = patience if isinstance(patience, Clock) else Clock(patience)
         asked = next(self.numbers)
-        deadline = min(self.deadline, time.monotonic() + patience + GRACE)
-        with self.ended_if_it_fails(patience):
-            self.line.send_frame(wire.pack((asked, what, arguments)) + attached, deadline)
+        frame = wire.pack((asked, what, arguments)) + attached
+        with self.waiting(clock) as deadline:
+            self.line.send_frame(frame, deadline)
         while True:
-            with self.ended_if_it_fails(patience):
+            with self.waiting(clock) as deadline:
                 reply = self.reply(asked, deadline)
             yield reply
 
@@ -195,13 +202,15 @@ class Box:
                 raise wire.GarbledError("an answer that nobody asked for")
 
     @contextlib.contextmanager
-    def ended_if_it_fails(self, patience):
-        """EndedError, and the child's end, where no answer comes or none that can be read."""
+    def waiting(self, clock):
+        """Let time pass until a deadline, by this clock and by the box's own. EndedError, and the
+        child's end, where no answer comes or none that can be read."""
         try:
-            yield
+            with clock.running(), self.clock.running():
+                yield time.monotonic() + min(self.clock.left, clock.left + GRACE)
         except wire.LateError:
-            total = time.monotonic() >= self.deadline
-            most = self.limits.total if total else patience
+            total = self.clock.left <= 0
+            most = self.limits.total if total else clock.seconds
             whole = " (that is all the time that a notebook has)" if total else ""
             self.end(f"was stopped after {most:g} seconds{whole}. Does a loop in it ever end?")
         except wire.ClosedError:

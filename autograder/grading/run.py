@@ -7,6 +7,7 @@ from nbformat.notebooknode import NotebookNode
 
 from .asserts import by_asserts, lost_to_stderr, with_note
 from .canaries import Canaries
+from .clock import Clock
 from .demonstrations import leave_out
 from .judge import Result
 from .keeper import EndedError, described, level_of
@@ -86,10 +87,10 @@ class Run:
             if step.kind == "left out":
                 cell.outputs = [stream(step.note)]
         self.graded.demanded = self.keeper.demanded
-        deadline = time.monotonic() + self.limits.total
+        clock = Clock(self.limits.total)
         for _ in range(ATTEMPTS):
             with self.keeper.open(self.limits, given=self.plan.lesson) as box:
-                box.deadline = deadline
+                box.clock = clock
                 self.graded.layers = box.layers
                 try:
                     self.through(box)
@@ -99,7 +100,7 @@ class Run:
                     finished = False
             self.graded.cpu += box.used.get("cpu", 0.0)
             self.graded.memory = max(self.graded.memory, box.used.get("memory", 0))
-            if finished or time.monotonic() > deadline:
+            if finished or clock.left <= 0:
                 break
         for cell, step in zip(self.cells, self.steps):
             if step.known is not None and step.known.grade_id not in self.graded.results:

@@ -126,22 +126,24 @@ class Inside:
 
         Args:
             watch: for each trial, what to note; see trial.run.
-            seconds: for all of them.
+            seconds: for all of them; to wait until the judge has taken an answer costs none.
         """
         trials = [self.line.receive() for _ in watch]
         with pieces.standing_by(self.shell.user_ns, name):
             yield from self.answers(name, trials, watch, seed, seconds)
 
     def answers(self, name, trials, watch, seed, seconds):
-        subject, deadline = self.shell.user_ns[name], time.monotonic() + seconds
+        subject = self.shell.user_ns[name]
         for trial, watched in zip(trials, watch):
+            started = time.monotonic()
             with undisturbed(seed) as printed:
                 try:
-                    with time_limit(max(deadline - time.monotonic(), 0.001)):
+                    with time_limit(max(seconds, 0.001)):
                         answer = run(subject, trial, watch=watched)
                 except (OutOfTime, KeyboardInterrupt) as late:
                     yield "late", shortened(describe(late)), ""
                     return
+            seconds -= time.monotonic() - started
             if answer.problem is not None:
                 answer.problem = shortened(answer.problem)
             yield "answer", sendable(answer), printed.beginning()
