@@ -168,12 +168,20 @@ class Judge:
         Args:
             checks: (points, of how many) that the notebook's exercises have earned.
         """
-        from course.capstone import POINTS, Examination, examine_weights, missing, unreadable
+        from course.capstone import (
+            POINTS,
+            Examination,
+            examine_weights,
+            missing,
+            too_much,
+            unreadable,
+        )
 
         if isinstance(weights, dict):
             found = examine_weights(weights)
         else:
-            found = Examination(sentence=(missing if weights is None else unreadable)(path))
+            why = missing if weights is None else too_much if weights is True else unreadable
+            found = Examination(sentence=why(path))
         found.checks = checks
         return Result(
             cell.grade_id,

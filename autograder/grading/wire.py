@@ -51,6 +51,10 @@ class GarbledError(Exception):
     """A message that is none."""
 
 
+class TooLongError(GarbledError):
+    """A message with more in it than is taken."""
+
+
 # --- Values to bytes and back ---------------------------------------------------------------------
 
 
@@ -97,10 +101,25 @@ def plain(value, tensors, depth=0):
     raise TypeError(f"{type(value).__name__} is not sent")
 
 
+def opened(frame, most):
+    """The value in a whole frame; GarbledError if a Line with this limit would not take it."""
+    text_length, body_length = lengths(frame[: HEAD.size], most)
+    text, body = frame[HEAD.size :][:text_length], frame[HEAD.size + text_length :]
+    return unpack(text, body[:body_length])
+
+
+def lengths(head, most):
+    """How long the two parts of a frame are that begins so."""
+    text_length, body_length = HEAD.unpack(head)
+    if text_length > LARGEST_TEXT or body_length > most:
+        raise TooLongError(f"too long: {text_length + body_length} bytes")
+    return text_length, body_length
+
+
 def unpack(text, body):
     """The value in a frame's two parts; GarbledError if it is not what `pack` makes."""
     if text.count(b"[") + text.count(b"{") > MOST_PARTS:
-        raise GarbledError("too many parts")
+        raise TooLongError("too many parts")
     try:
         described = json.loads(text, parse_constant=refuse)
         reader = Reader(body)
@@ -138,7 +157,7 @@ class Reader:
             return tuple(self.value(x, depth + 1) for x in content)
         if kind == "dict":
             if len(content) > LONGEST_DICT:
-                raise GarbledError("too many keys")
+                raise TooLongError("too many keys")
             return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in content}
         if kind == "float":
             return {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}[content]
@@ -206,9 +225,7 @@ class Line:
 
     def receive(self, deadline=None):
         """The next value; a slow drip of bytes does not move the deadline."""
-        text_length, body_length = HEAD.unpack(self.exactly(HEAD.size, deadline))
-        if text_length > LARGEST_TEXT or body_length > self.most:
-            raise GarbledError(f"too long: {text_length + body_length} bytes")
+        text_length, body_length = lengths(self.exactly(HEAD.size, deadline), self.most)
         text = self.exactly(text_length, deadline)
         return unpack(text, self.exactly(body_length, deadline))
 

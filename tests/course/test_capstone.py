@@ -10,7 +10,7 @@ from autograder.checks import exercises_of, find
 from course import capstone, work
 from course.capstone import POINTS, check_translator, examine_weights, own_checks, save_translator
 from solutions.transformer import Transformer
-from translation.number_words import NumberTranslation
+from translation.number_words import NumberTranslation, in_words
 from translation.train import MODEL, Parts, train
 
 SIZES = MODEL | {"d_model": 64, "num_layers": 1}
@@ -73,13 +73,55 @@ def test_untrained_weights(task):
     assert f"points for translating{'':26}0 of {POINTS}" in found.as_text()
 
 
-def test_nothing_but_numbers_is_needed(task):
-    """A NaN translates nothing, and raises nothing."""
+def test_doubles_are_numbers_too(task):
     _, weights = taught(task, steps=0)
-    broken = {name: torch.full_like(x, torch.nan) for name, x in weights.items()}
-    assert examine_weights(broken, task, SIZES).points == 0
     doubles = {name: x.double() for name, x in weights.items()}
     assert examine_weights(doubles, task, SIZES).shares
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e300])
+def test_weights_with_which_nothing_can_be_computed(task, value, monkeypatch):
+    """They are not tried: what has learned nothing writes on and on."""
+    monkeypatch.setattr(capstone, "written_alone", None)
+    _, weights = taught(task, steps=0)
+    broken = {name: x.double() for name, x in weights.items()}
+    broken["output.bias"] = torch.full_like(broken["output.bias"], value)
+    found = examine_weights(broken, task, SIZES)
+    assert found.points == 0
+    assert "hold NaN or infinity (output.bias, …)" in found.sentence
+
+
+def test_what_has_learned_nothing_is_tried_on_a_few_numbers_only(monkeypatch):
+    task, tried = NumberTranslation(limit=3000), []
+
+    def written(model, task, numbers, *_):
+        tried.append(len(numbers))
+        return ["" for _ in numbers]
+
+    monkeypatch.setattr(capstone, "written_alone", written)
+    found = examine_weights(taught(task, steps=0)[1], task, SIZES)
+    assert found.shares == {"fr": 0.0, "de": 0.0}
+    assert "Hardly a number is right" in found.sentence
+    assert len(tried) == 2
+    assert sum(tried) <= 2 * capstone.TRIED_FIRST < len(task.held_out_numbers)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 1.0])
+def test_what_has_learned_something_is_tried_on_all_of_them(share, monkeypatch):
+    task = NumberTranslation(limit=3000)
+
+    def written(model, task, numbers, language, decode):
+        known = [n for n in numbers if n % 100 < 100 * share]
+        return [in_words(n, language) if n in known else "?" for n in numbers]
+
+    monkeypatch.setattr(capstone, "written_alone", written)
+    found = examine_weights(taught(task, steps=0)[1], task, SIZES)
+    held_out = task.held_out_numbers
+    right = sum(n % 100 < 100 * share for n in held_out)
+    assert found.shares["fr"] == found.shares["de"] == 1 - (len(held_out) - right) / len(held_out)
+    if share < 1:
+        first = next(n for n in held_out if n % 100 >= 100 * share)
+        assert f"{in_words(first, 'en')} became '?'" in found.sentence
 
 
 @pytest.mark.parametrize(
@@ -93,6 +135,14 @@ def test_nothing_but_numbers_is_needed(task):
         ),
         (lambda w: w.update({"output.bias": "no tensor"}), "holds no weights"),
         (lambda w: w.update({"output.bias": w["output.bias"] * 1j}), "holds no weights"),
+        (lambda w: w.update({"output.bias": w["output.bias"].to_sparse()}), "holds no weights"),
+        (lambda w: w.update({"output.bias": w["output.bias"].to("meta")}), "holds no weights"),
+        (lambda w: w.update({7: torch.zeros(1)}), r"\(one is no text, but of type int, …\)"),
+        (lambda w: w.update({("a", 1): torch.zeros(1)}), "is no text, but of type tuple"),
+        (lambda w: w.update({"a\x1b[31m": torch.zeros(1)}), r"\(a\\x1b\[31m, …\)"),
+        (lambda w: w.update({"\udc80": torch.zeros(1)}), r"\(\\udc80, …\)"),
+        (lambda w: w.update({"\u202ebias": torch.zeros(1)}), r"\(\\u202ebias, …\)"),
+        (lambda w: w.update({"x" * 10**6: torch.zeros(1)}), r"\(x{60}, …\)"),
     ],
 )
 def test_weights_of_something_else(task, change, sentence):
@@ -102,6 +152,8 @@ def test_weights_of_something_else(task, change, sentence):
     found = examine_weights(weights, task, SIZES)
     assert found.points == 0
     assert re.search(sentence, found.sentence)
+    assert found.sentence.isprintable()
+    assert len(found.sentence) < 400
 
 
 def test_from_file_to_points(task, tmp_path, monkeypatch, capsys):

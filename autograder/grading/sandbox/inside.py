@@ -111,15 +111,21 @@ class Inside:
         return None
 
     def do_weights(self, path):
-        """The tensors in a file; None if there is no file, False if it holds something else."""
+        """The tensors in a file; None if there is no file, False if it holds something else, True
+        if it holds more than is ever sent."""
         if not os.path.isfile(path):
             return None
         try:
             weights = torch.load(path, map_location="cpu", weights_only=True)
-            wire.pack(weights)
+            frame = wire.pack(weights)
         except Exception:  # torch has many ways of saying that a file is none of its own
             return False
-        return weights
+        try:
+            return wire.opened(frame, wire.LARGEST_ANSWER)  # as the judge will open it
+        except wire.TooLongError:
+            return True
+        except wire.GarbledError:  # tensors of kinds that are not sent
+            return False
 
     def do_ask(self, name, watch, seed, seconds):
         """The Answers of what bears this name to trials, which follow; and what it printed.

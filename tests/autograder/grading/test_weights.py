@@ -1,5 +1,6 @@
 """A trained model's weights, handed in beside the notebook, are tried by the judge."""
 
+import io
 import sys
 from dataclasses import replace
 
@@ -78,6 +79,36 @@ def test_a_file_of_something_else(hand_in):
     result, html = hand_in(b"\x80\x04cos\nsystem\n(S'touch /tmp/out'\ntR.")
     assert result.points == 0.0
     assert "translator.pt holds no weights" in html
+
+
+def saved(weights):
+    file = io.BytesIO()
+    torch.save(weights, file)
+    return file.getvalue()
+
+
+ONE = torch.zeros(1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        ({"\udc80 \x1b[31m \u202e": ONE}, r"1 have other names (\udc80 \x1b[31m \u202e, …)"),
+        ({7: ONE}, "one is no text, but of type int"),
+        ({f"{n}": ONE for n in range(5000)}, "holds far more than the lesson"),
+        ({"x" * 2**22: ONE}, "holds far more than the lesson"),
+        ({"x": ONE.expand(2**22)}, "holds far more than the lesson"),
+        ({"x": ONE.to_sparse()}, "translator.pt holds no weights"),
+        ({"x": ONE.to(torch.float8_e4m3fn)}, "translator.pt holds no weights"),
+    ],
+    ids=["escapes", "no text", "many", "a long name", "large", "sparse", "eight bits"],
+)
+def test_odd_weights_cost_their_points_and_nothing_else(hand_in, weights, sentence):
+    result, html = hand_in(saved(weights))
+    assert result.points == 0.0
+    assert sentence in result.text
+    assert len(html.encode()) < 2000  # and every letter of it can be written
+    assert result.text.replace("\n", "").isprintable()
 
 
 def test_saying_so_earns_nothing(hand_in):
