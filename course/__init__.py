@@ -4,6 +4,7 @@ lesson        a lesson's Markdown, in parts
 stubs         what a learner is given of solutions/
 notebook      a lesson as a notebook
 build         notebooks/ and exercises/ from lessons and solutions; `make notebooks`
+last_built    what was built last, so that nothing that somebody has written is built over
 release       a ready nbgrader course; `autograder course DIR`
 
 work          the folder in which a learner's own versions and points are kept
