@@ -1,7 +1,7 @@
 """A course's folder and gradebook, as nbgrader's own configuration describes them."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,9 +22,10 @@ from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import find_all_files, parse_utc
 from sqlalchemy.orm import Session
 
-from . import gradebook, submission
+from . import gradebook, handed_in
 from .plan import plan_of
 from .plugins import SandboxedExecute
+from .submission import is_linked
 
 
 class CourseError(Exception):
@@ -40,7 +41,10 @@ class Handed:
         notebooks: {name of the notebook: its file}, as far as they are there.
         others: notebooks that the assignment does not have.
         timestamp: when it was handed in, if that is known.
-        trouble: what is wrong with the timestamp, if something is.
+        untimely: does what it says of that make no sense?
+        files: {name: path} of what lies beside the notebooks and is taken over.
+        troubles: sentences on what is wrong with the timestamp, and on files left out.
+        within: the folder of all students' folders.
     """
 
     student: str
@@ -48,7 +52,10 @@ class Handed:
     notebooks: dict[str, Path]
     others: tuple[str, ...] = ()
     timestamp: datetime | None = None
-    trouble: str = ""
+    untimely: bool = False
+    files: dict[str, Path] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+    within: Path | None = None
 
 
 class Classroom:
@@ -130,6 +137,10 @@ class Classroom:
         return found
 
     def look_at(self, student, folder):
+        within = handed_in.students_folder(self.directory)
+        if is_linked(folder, within):  # to read it would be to read somebody else's; see submission
+            names = {name: folder / f"{name}.ipynb" for name in self.notebooks}
+            return Handed(student, folder, names, within=within)
         there = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
         known = {name: path for name, path in there.items() if name in self.notebooks}
         others = [name for name in there if name not in self.notebooks]
@@ -137,15 +148,14 @@ class Classroom:
         if len(missing) == 1 and len(others) == 1:  # it was given another name
             known[missing[0]] = there[others[0]]
         for name in missing:  # it may lie in a folder below
-            below = [p for p in folder.rglob(f"{name}.ipynb") if submission.is_ordinary(p, folder)]
+            below = handed_in.below(folder, f"{name}.ipynb")
             if name not in known and len(below) == 1:
                 known[name] = below[0]
-        handed = Handed(student, folder, known, tuple(others))
-        try:
-            handed.timestamp = self.directory.get_existing_timestamp(str(folder))
-        except Exception:
-            handed.trouble = "timestamp.txt holds no time; it counts as handed in on time"
-        return handed
+        files, left_out = handed_in.beside(folder, self.directory.ignore)
+        when, trouble = handed_in.handed_in_at(folder)
+        troubles = tuple(filter(None, [trouble, *left_out]))
+        times = when, bool(trouble)
+        return Handed(student, folder, known, tuple(others), *times, files, troubles, within)
 
     # --- The one who writes -----------------------------------------------------------------------
 
@@ -191,7 +201,7 @@ class Classroom:
         else:
             of = session.query(SubmittedNotebook).filter_by(assignment_id=submitted.id)
             rows = [(row, self.of_row(Grade, row), self.of_row(Comment, row)) for row in of]
-        if handed.timestamp is not None:
+        if handed.timestamp is not None or handed.untimely:  # in place of one from before
             submitted.timestamp = parse_utc(handed.timestamp)
         return submitted, rows
 
@@ -229,10 +239,7 @@ class Classroom:
         """{name: path} of what lies beside the notebooks, the instructor's files over the
         student's."""
         exclude = [*self.directory.ignore, "*.ipynb"]
-        files = {}
-        for path in map(Path, find_all_files(str(handed.folder), exclude)):
-            if submission.is_ordinary(path, handed.folder):
-                files[str(path.relative_to(handed.folder))] = path
+        files = dict(handed.files)
         source = self.path(self.directory.source_directory, ".").resolve()
         kept = self.converter.exclude_overwriting.get(self.assignment, [])
         for path in map(Path, find_all_files(str(source), exclude)):

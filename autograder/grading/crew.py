@@ -14,6 +14,7 @@ import sys
 import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from . import (
     quick,  # noqa: F401 - before what it makes quicker
@@ -43,12 +44,16 @@ class Job:
         notebooks: {name: path}
         files: {name: path} of what lies beside them.
         folder: where all of it lies.
+        within: the folder of all students' folders.
+        troubles: sentences on what was handed in, beside the notebooks' own.
     """
 
     student: str
     notebooks: dict
     files: dict = field(default_factory=dict)
     folder: str = ""
+    within: Path | None = None
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass
@@ -68,22 +73,23 @@ class Done:
 
 def grade_job(job, orders, keeper, judge):
     """Grade all notebooks of a submission."""
-    from . import gradebook, records, submission
+    from . import gradebook, handed_in, records, submission
     from .plan import put_back
     from .remarks import remarks
     from .run import grade
     from .sandbox.shell import plain
 
     done = Done(job.student)
-    files = submission.contents(job.files)
+    files = handed_in.contents(job.files)
+    troubles = [*job.troubles, *handed_in.not_given(job.files)]
     for name, path in job.notebooks.items():
         plan = orders.plans[name]
-        read = submission.read(path)
+        read = submission.read(path, within=job.within)
         taken = os.path.relpath(path, job.folder or path.parent)
         if taken != f"{name}.ipynb":
             taken = " ".join(plain(taken).split())
             read.troubles.append(f"{taken} was taken for {name}.ipynb, which was missing.")
-        read.troubles += remarks(read.notebook, plan)
+        read.troubles += [*troubles, *remarks(read.notebook, plan)]
         notebook = submission.with_notice(put_back(read.notebook, plan), read.troubles)
         graded = grade(notebook, plan, keeper, judge, orders.limits, files)
         graded.troubles = read.troubles

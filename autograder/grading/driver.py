@@ -98,7 +98,8 @@ class Run:
                 self.counts["as before"] += 1
                 continue
             self.handed[each.student], self.keys[each.student] = (each, files), key
-            yield Job(each.student, each.notebooks, files, str(each.folder))
+            folders = str(each.folder), each.within
+            yield Job(each.student, each.notebooks, files, *folders, each.troubles)
 
     def target(self, student):
         return self.classroom.path(self.classroom.directory.autograded_directory, student)
@@ -202,7 +203,8 @@ class Run:
 
     def tell(self, handed, record, missing):
         said = [f"{name}.ipynb is missing" for name in missing]
-        said += [handed.trouble] if handed.trouble else []
+        if not record["notebooks"]:  # else it is said of them
+            said += [trouble.rstrip(".") for trouble in handed.troubles]
         if missing:
             said += [
                 f"{name}.ipynb is there, and belongs to no assignment" for name in handed.others

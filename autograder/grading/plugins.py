@@ -7,10 +7,14 @@ the judge outside look at what they made. Everything else stays nbgrader's.
 import atexit
 import os
 import re
+import shutil
+from functools import partial
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
     ClearOutput,
@@ -22,7 +26,7 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade
 from traitlets import Bool, Enum, Float, Integer, Union
 
-from . import gradebook, records, seeds, submission, warm
+from . import gradebook, handed_in, records, seeds, submission, warm
 from .asserts import without_notes
 from .judge import Judge
 from .keeper import Keeper
@@ -75,19 +79,86 @@ class InCourse:
             return plan_of(row, source / f"{about['notebook']}.ipynb")
 
 
+class BoundedCopies(BaseConverter):
+    """Takes over what lies beside a notebook as `autograder grade` does: ordinary files up to a
+    limit, where nbgrader copies whatever is there, and what links lead to."""
+
+    def init_assignment(self, assignment_id, student_id):
+        source = Path(self._format_source(assignment_id, student_id))
+        target = Path(self._format_dest(assignment_id, student_id))
+        files, _ = beside(self.coursedir, source)
+        for name, path in files.items():
+            place = target / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.unlink(missing_ok=True)
+            shutil.copyfile(path, place)
+
+
+class CarefulAutograde(Autograde, BoundedCopies):
+    """nbgrader's converter with our copying in place of its own, which it calls as `super()`."""
+
+    def init_assignment(self, assignment_id, student_id):
+        super().init_assignment(assignment_id, student_id)
+        folder = self._format_source(assignment_id, student_id)
+        linked = submission.is_linked(folder, handed_in.students_folder(self.coursedir))
+        if not linked and handed_in.handed_in_at(folder)[1]:
+            with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
+                book.find_submission(assignment_id, student_id).timestamp = None
+                book.db.commit()
+
+
+def beside(directory, folder):
+    """({name: path} of what is taken over, sentences on what is not); nothing of what is a link."""
+    if submission.is_linked(folder, handed_in.students_folder(directory)):
+        return {}, []
+    return handed_in.beside(folder, directory.ignore)
+
+
 class TolerantExporter(NotebookExporter):
-    """Reads submissions, also those that are no notebooks."""
+    """Reads submissions, also those that are no notebooks, and makes its converter careful: it is
+    the first thing of ours that nbgrader makes, before it touches any submission."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        if type(self.parent) is Autograde:
+            self.parent.__class__ = CarefulAutograde
+            directory = self.parent.coursedir
+            directory.get_existing_timestamp = partial(careful_timestamp, directory)
 
     def from_filename(self, filename, resources=None, **options):
         if not getattr(self.parent, "_sanitizing", True):  # what it reads now, we have written
             return super().from_filename(filename, resources=resources, **options)
         clears = ClearOutput(parent=self.parent).enabled  # not with --no-execute
-        read = submission.read(filename, with_outputs=not clears)
+        directory, folder = self.parent.coursedir, Path(filename).parent
+        within = handed_in.students_folder(directory)
+        read = submission.read(filename, with_outputs=not clears, within=within)
+        read.troubles += self.troubles_beside(directory, folder, resources)
         resources[RESULTS] = {"troubles": read.troubles}
         if read.troubles:
             student = resources.get("nbgrader", {}).get("student", "")
             self.log.warning("%s: %s", student, " ".join(read.troubles))
         return self.from_notebook_node(read.notebook, resources=resources, **options)
+
+    def troubles_beside(self, directory, folder, resources):
+        """What is said of the folder that a notebook lies in, and of when it was handed in."""
+        if submission.is_linked(folder, handed_in.students_folder(directory)):
+            return []
+        about = resources["nbgrader"]
+        step = directory.autograded_directory
+        taken = directory.format_path(step, about["student"], about["assignment"])
+        _, when = handed_in.handed_in_at(folder)
+        _, left_out = beside(directory, folder)
+        not_given = handed_in.not_given(handed_in.files_in(taken))
+        return [*filter(None, [when]), *left_out, *not_given]
+
+
+def careful_timestamp(directory, folder):
+    """In place of nbgrader's own, which ends the run at a text that is no time, and reads a link or
+    gigabytes."""
+    root = handed_in.students_folder(directory)
+    if Path(folder).is_relative_to(root) and submission.is_linked(folder, root):
+        return None
+    return handed_in.handed_in_at(folder)[0]
 
 
 class Normalise(InCourse, NbGraderPreprocessor):
@@ -140,10 +211,7 @@ class SandboxedExecute(InCourse, Execute):
             keeper(self.minimum_level, self.namespaces),
             judge_with(seeds.seed_of(self.directory.root, about["assignment"])),
             self.limits(),
-            submission.files_beside(
-                resources["metadata"]["path"],
-                handed_in=self.folder(self.directory.submitted_directory, about),
-            ),
+            handed_in.contents(handed_in.files_in(resources["metadata"]["path"])),
         )
         for event in graded.events:
             self.log.warning("%s: %s", about["student"], event)

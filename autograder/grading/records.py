@@ -18,6 +18,7 @@ import torch
 
 from ..checks import LESSONS
 from . import seeds
+from .submission import LARGEST_FILE
 
 # What lies in grading/ and has no part in what a submission earns.
 AROUND = (
@@ -60,12 +61,16 @@ def key(plans, seed, files):
 
 
 def digest_of(path):
-    """The digest of a file, however large; of what is no ordinary file only what it is."""
+    """The digest of a file; of what is no ordinary file only what it is, and of one that is too
+    large to be read only its size."""
     digest = hashlib.sha256()
     try:
-        kind = stat.S_IFMT(os.lstat(path).st_mode)
+        about = os.lstat(path)
+        kind = stat.S_IFMT(about.st_mode)
         digest.update(str(kind).encode())
-        if kind == stat.S_IFREG:
+        if kind == stat.S_IFREG and about.st_size > LARGEST_FILE:
+            digest.update(str(about.st_size).encode())
+        elif kind == stat.S_IFREG:
             with open(path, "rb") as file:
                 while piece := file.read(2**20):
                     digest.update(piece)

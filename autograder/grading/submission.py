@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
 from nbformat.notebooknode import NotebookNode
 from nbformat.v4 import new_notebook
 
@@ -55,17 +53,20 @@ class Submission:
     troubles: list[str] = field(default_factory=list)
 
 
-def read(path, with_outputs=False):
+def read(path, with_outputs=False, within=None):
     """The Submission in a file; an empty notebook, and a sentence, if there is none to be read.
 
     Args:
         with_outputs: keep what the notebook claims to have shown, as text and pictures.
+        within: a folder between which and the file there may be no link.
     """
     path = Path(path)
     found = Submission(new_notebook())
     try:
         if path.is_symlink():
             raise UnreadableError("is a link to another file, which is not followed")
+        if within is not None and is_linked(path, within):
+            raise UnreadableError("lies in a folder that is a link, which is not followed")
         if not path.exists():
             raise UnreadableError("is missing")
         if not path.is_file():
@@ -351,46 +352,11 @@ def readable(notebook, originals):
     return notebook
 
 
-# --- What lies beside a notebook ------------------------------------------------------------------
-
-MOST_FILES = 200
-MOST_BYTES = 32 * 2**20
-
-
-def is_ordinary(path, folder):
-    """A file that lies in this folder itself, and is not shown there by a link."""
+def is_linked(path, folder):
+    """Is there a link between a folder and what lies in it? It may lead to somebody else's."""
     path, folder = Path(path), Path(folder)
     steps = [path, *path.parents][: len(path.relative_to(folder).parts)]
-    return path.is_file() and not any(step.is_symlink() for step in steps)
-
-
-def files_beside(folder, handed_in=None):
-    """(name, content) of the ordinary files in a folder that are no notebooks, up to a limit.
-
-    Args:
-        handed_in: the folder that they were copied from; what was a link there is left out.
-    """
-    root = Path(folder)
-    files = {}
-    for path in sorted(root.rglob("*")):
-        name = path.relative_to(root)
-        linked = handed_in and (Path(handed_in) / name).exists()
-        linked = linked and not is_ordinary(Path(handed_in) / name, handed_in)
-        if path.suffix != ".ipynb" and is_ordinary(path, root) and not linked:
-            files[str(name)] = path
-    return contents(files)
-
-
-def contents(files):
-    """(name, content) of files, as long as they are not too many or too large."""
-    found, total = [], 0
-    for name, path in sorted(files.items())[:MOST_FILES]:
-        size = path.stat().st_size
-        if total + size <= MOST_BYTES:
-            total += size
-            data = np.frombuffer(path.read_bytes(), dtype=np.uint8).copy()
-            found.append((name, torch.from_numpy(data)))
-    return found
+    return any(step.is_symlink() for step in steps)
 
 
 def with_notice(notebook, troubles):

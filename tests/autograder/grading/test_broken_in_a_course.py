@@ -33,6 +33,13 @@ EARNED = {
     "link": 0,
     "dangling": 0,
     "folder": 0,
+    "linked_folder": 0,
+    "linked_student": 0,
+    "much_beside": 36,
+    "year_9999": 36,
+    "long_ago": 36,
+    "no_time": 36,
+    "endless_time": 36,
 }
 # nbgrader says that it finds no notebook, and goes on.
 ONLY_OURS = {"renamed": 36, "in_a_folder_below": 36, "empty_handed": 0}
@@ -50,6 +57,14 @@ SAYS = {
     "format_3": "says 3 where the number of its format",
     "link": "is a link to another file",
     "folder": "is a folder",
+    "linked_folder": "lies in a folder that is a link, which is not followed",
+    "linked_student": "lies in a folder that is a link, which is not followed",
+    "much_beside": r"Not taken over, as there may be 200 files with 32 MB together: `data.bin`, "
+    r"`299.txt`, `298.txt` and 99 more \(3,072 MB\)",
+    "year_9999": "timestamp.txt says 9999-12-31, which is still to come",
+    "long_ago": "timestamp.txt says 1812-06-24, which cannot be",
+    "no_time": "timestamp.txt holds no time",
+    "endless_time": "timestamp.txt holds no time",
 }
 
 ONLY_OURS_SAYS = {
@@ -93,6 +108,38 @@ def course(tmp_path_factory):
     return root
 
 
+TIMES = {
+    "year_9999": "9999-12-31 23:59:59 UTC",
+    "long_ago": "1812-06-24 00:00:00 UTC",
+    "no_time": "tomorrow, I promise",
+}
+
+
+def hand_in_what_cannot_be_copied(root):
+    """Links to a classmate's folders, far too much, pipes, and times that cannot be."""
+    submitted, right = root / "submitted", root / "submitted" / "right" / STEM
+    (right / "timestamp.txt").write_text("2026-01-10 12:00:00 UTC")
+    (submitted / "linked_student").symlink_to("right")
+    (submitted / "linked_folder").mkdir()
+    (submitted / "linked_folder" / STEM).symlink_to(f"../right/{STEM}")
+    for student in ("much_beside", "endless_time", *TIMES):
+        shutil.copytree(right, submitted / student / STEM)
+    for student, text in TIMES.items():
+        (submitted / student / STEM / "timestamp.txt").write_text(text)
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "transformer_by_hand") as book:  # from before
+        book.update_or_create_student("year_9999")
+        book.update_or_create_submission(STEM, "year_9999", timestamp="9999-12-31 23:59:59 UTC")
+    (submitted / "endless_time" / STEM / "timestamp.txt").unlink()
+    os.mkfifo(submitted / "endless_time" / STEM / "timestamp.txt")
+    folder = submitted / "much_beside" / STEM
+    with open(folder / "data.bin", "wb") as file:
+        file.truncate(3 * 2**30)  # nothing on the disk
+    for number in range(300):
+        (folder / f"{number}.txt").write_text("x" * number)
+    os.mkfifo(folder / "pipe")
+    (folder / "link.txt").symlink_to(f"../../right/{STEM}/{NAME}")
+
+
 def run(root, *command):
     own = Path(sys.executable).parent
     path = f"{own}{os.pathsep}{os.environ['PATH']}"
@@ -118,6 +165,15 @@ def scores_in(root):
     return found
 
 
+ODD_TIMES = (*TIMES, "endless_time", "linked_folder", "linked_student")
+
+
+def lateness(root):
+    with Gradebook(f"sqlite:///{root}/gradebook.db", "transformer_by_hand") as book:
+        names = ("right", *ODD_TIMES)
+        return {name: str(book.find_submission(STEM, name).timestamp) for name in names}
+
+
 def said_of(log, student):
     return " ".join(line for line in log.splitlines() if re.search(rf"\b{student}\b", line))
 
@@ -127,6 +183,7 @@ def said_of(log, student):
 def test_everybody_is_graded_and_named(command, course, tmp_path):
     root = tmp_path / "course"
     shutil.copytree(course, root, symlinks=True)
+    hand_in_what_cannot_be_copied(root)
     ours = command[0] == "autograder"
     done = run(root, *command, STEM)
     log = done.stdout + done.stderr
@@ -140,6 +197,12 @@ def test_everybody_is_graded_and_named(command, course, tmp_path):
         written = root / "autograded" / student / STEM / NAME
         if written.is_file():
             nbformat.validate(nbformat.read(written, as_version=4))
+    assert "only ordinary files are: `link.txt`, `pipe`" in said_of(log, "much_beside")
+    copied = [*(root / "autograded" / "much_beside").rglob("*")]
+    assert sum(path.stat().st_size for path in copied if path.is_file()) < 2**20
+    assert {"timestamp.txt", "198.txt"} <= {path.name for path in copied}
+    assert not {"199.txt", "data.bin", "pipe", "link.txt"} & {path.name for path in copied}
+    assert lateness(root) == {"right": "2026-01-10 12:00:00", **dict.fromkeys(ODD_TIMES, "None")}
     if ours:
         assert "Traceback" not in log
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from autograder.grading.handed_in import contents
 from autograder.grading.judge import Judge, Result
 from autograder.grading.plan import Plan, put_back
 from autograder.grading.run import Graded, Run, grade
-from autograder.grading.submission import contents
 from course import capstone
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation
