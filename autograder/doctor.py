@@ -29,8 +29,8 @@ class Finding:
 def python():
     version = platform.python_version()
     found = f"{version} ({sys.executable})"
-    if sys.version_info >= (3, 14):
-        return Finding("Python", found, "the course is tested with 3.10 to 3.13", needed=False)
+    if sys.version_info >= (3, 15):
+        return Finding("Python", found, "the course is made for 3.11 to 3.14", needed=False)
     return Finding("Python", found)
 
 

@@ -15,20 +15,20 @@ version_of() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null
 }
 
-# The first Python from 3.10 to 3.13, with which the course is tested; a newer one rather than none.
+# The first Python from 3.11 to 3.14, for which the course is made; a newer one rather than none.
 find_python() {
     newer=""
-    for candidate in python3 python3.13 python3.12 python3.11 python3.10 python; do
+    for candidate in python3 python3.13 python3.12 python3.11 python3.14 python; do
         case $(version_of "$candidate") in
-            3.1[0-3]) echo "$candidate"; return ;;
-            3.1[4-9] | 3.[2-9][0-9]) newer=${newer:-$candidate} ;;
+            3.1[1-4]) echo "$candidate"; return ;;
+            3.1[5-9] | 3.[2-9][0-9]) newer=${newer:-$candidate} ;;
         esac
     done
     echo "$newer"
 }
 
 python=${PYTHON:-$(find_python)}
-[ -n "$python" ] || stop "Python 3.10 or newer is needed, and python3 is $(version_of python3 || echo "not there").
+[ -n "$python" ] || stop "Python 3.11 or newer is needed, and python3 is $(version_of python3 || echo "not there").
   Debian, Ubuntu: sudo apt install python3 python3-venv
   macOS:          brew install python@3.12
   If you have one already: make setup PYTHON=/path/to/python3.12"
@@ -36,9 +36,9 @@ python=${PYTHON:-$(find_python)}
 version=$(version_of "$python")
 case $version in
     "") stop "PYTHON=$python is no Python that can be run." ;;
-    2.* | 3.?) stop "PYTHON=$python is Python $version; 3.10 or newer is needed." ;;
-    3.1[0-3]) ;;
-    *) echo "Note: this is Python $version; the course is tested with 3.10 to 3.13." ;;
+    2.* | 3.? | 3.10) stop "PYTHON=$python is Python $version; 3.11 or newer is needed." ;;
+    3.1[1-4]) ;;
+    *) echo "Note: this is Python $version; the course is made for 3.11 to 3.14." ;;
 esac
 
 "$python" -c 'import venv, ensurepip' 2>/dev/null || stop "$python has no venv module.

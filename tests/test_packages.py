@@ -1,20 +1,16 @@
 """pyproject.toml, environment.yml and constraints.txt ask for the same packages."""
 
 import re
-import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"pytorch": "torch"}
+PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 NOT_FROM_PIP = {"python", "pip"}
 
 
@@ -46,7 +42,7 @@ def test_the_packages_that_the_course_is_about_are_there():
     assert names <= set(from_pyproject())
 
 
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", PYTHONS)
 def test_every_package_is_pinned_once_to_a_version_that_is_allowed(python):
     allowed = from_pyproject()
     pins = {}
@@ -65,8 +61,9 @@ def test_conda_allows_the_pythons_that_pip_allows():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = from_environment()["python"]
     tested = [line.split()[-1] for line in project["classifiers"] if re.search(r"3\.\d+$", line)]
-    assert tested == ["3.10", "3.11", "3.12", "3.13"]
-    for version in ("3.9", *tested, "3.14"):
+    assert tested == PYTHONS
+    assert project["requires-python"] == f">={PYTHONS[0]}"
+    for version in ("3.10", *tested, "3.15"):
         assert conda.contains(version) == (version in tested)
 
 

@@ -27,11 +27,11 @@ def a_program(path, script):
     return str(path)
 
 
-@pytest.mark.parametrize("version", ["2.7", "3.8", "3.9"])
+@pytest.mark.parametrize("version", ["2.7", "3.9", "3.10"])
 def test_an_old_python_is_refused_with_its_version(tmp_path, version):
     run = run_setup(tmp_path, PYTHON=a_program(tmp_path / "old python", f"echo {version}"))
     assert run.returncode == 1
-    assert f"is Python {version}; 3.10 or newer is needed" in run.stderr
+    assert f"is Python {version}; 3.11 or newer is needed" in run.stderr
     assert not (tmp_path / "venv").exists()
 
 
@@ -51,11 +51,11 @@ def test_without_the_venv_module_it_is_said_how_to_get_it(tmp_path):
 
 def test_with_only_an_old_python_it_is_said_how_to_get_a_new_one(tmp_path):
     for name in ("python3", "python"):
-        a_program(tmp_path / name, "echo 3.9")
+        a_program(tmp_path / name, "echo 3.10")
     os.symlink(shutil.which("sh"), tmp_path / "sh")
     run = run_setup(tmp_path, PATH=str(tmp_path), PYTHON="")
     assert run.returncode == 1
-    assert "Python 3.10 or newer is needed, and python3 is 3.9." in run.stderr
+    assert "Python 3.11 or newer is needed, and python3 is 3.10." in run.stderr
     assert "make setup PYTHON=" in run.stderr
 
 

@@ -10,7 +10,7 @@ import statistics
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from . import records, submission
@@ -218,7 +218,7 @@ def facts_of(classroom):
     return Facts(
         classroom.assignment,
         classroom.directory.course_id,
-        datetime.now(timezone.utc),
+        datetime.now(UTC),
         classroom.row.max_score,
         names,
         {student: standing.points for student, standing in graded.items()},

@@ -27,8 +27,8 @@ def test_what_is_missing_is_said_with_what_to_do(capsys, monkeypatch):
 
 
 def test_a_python_newer_than_tested_is_noted_and_not_missing(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 14, 0))
-    assert "3.10 to 3.13" in str(doctor.python())
+    monkeypatch.setattr(sys, "version_info", (3, 15, 0))
+    assert "3.11 to 3.14" in str(doctor.python())
     assert not doctor.python().needed
 
 
