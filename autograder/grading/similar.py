@@ -26,7 +26,10 @@ LARGEST = 40_000  # characters of a cell that are looked at
 
 TOKEN = re.compile(
     r"""(?P<comment>\#[^\n]*)
-    |(?P<string>[rbfuRBFU]{0,2}(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)
+    |(?P<string>(?:[fF][rR]?|[rR][fF])(?:
+        "(?!"")(?:[^"\\\n{]|\\.|{{|{[^{}\n]*(?:{[^{}\n]*}[^{}\n]*)*}|{)*"?
+        |'(?!'')(?:[^'\\\n{]|\\.|{{|{[^{}\n]*(?:{[^{}\n]*}[^{}\n]*)*}|{)*'?)
+        |[rbfuRBFU]{0,2}(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)
         |"(?:[^"\\\n]|\\.)*"?|'(?:[^'\\\n]|\\.)*'?))
     |(?P<number>\.?\d(?:[eE][+-]|[\w.])*)
     |(?P<name>\w+)
@@ -35,7 +38,8 @@ TOKEN = re.compile(
     |(?P<sign>\.\.\.|\*\*=?|//=?|>>=?|<<=?|->|:=|[-+*/%@&|^=<>!]=|.)""",
     re.VERBOSE | re.DOTALL,
 )
-KNOWN = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"torch", "nn", "F", "math", "np"}
+NEWER = {"PythonFinalizationError", "_IncompleteInputError"}  # built in since 3.13
+KNOWN = frozenset({*keyword.kwlist, *dir(builtins), "torch", "nn", "F", "math", "np"} - NEWER)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class Group:
 def tokens(source):
     """Python's tokens, as far as the learner could not have chosen others just to look different.
 
-    What is no Python is read as far as it goes.
+    What is no Python is read as far as it goes. A text with holes, f"{x["a"]}", is one token, as its
+    holes may hold what they like since Python 3.12; what runs this reads it in the same way.
     """
     found, depth, begins, after = [], 0, True, ""
     for match in TOKEN.finditer(source[:LARGEST]):

@@ -23,6 +23,11 @@ from solutions.variants import (
 )
 from tests.compare import randomise
 
+# What torch's compiler says of Python 3.13.0, and of no other.
+pytestmark = pytest.mark.filterwarnings(
+    r"ignore:Guards may run slower on Python 3\.13\.0:RuntimeWarning"
+)
+
 D, HEADS, FF = 16, 4, 32
 TOKENS = torch.tensor([[3, 4, 5, 6, 7], [3, 4, 5, 0, 0]])
 MASK = causal_mask(5) & padding_mask(TOKENS)
