@@ -67,8 +67,8 @@ class Group:
 def tokens(source):
     """Python's tokens, as far as the learner could not have chosen others just to look different.
 
-    What is no Python is read as far as it goes. A text with holes, f"{x["a"]}", is one token, as its
-    holes may hold what they like since Python 3.12; what runs this reads it in the same way.
+    What is no Python is read as far as it goes. An f-string is one token, whatever its holes hold,
+    and whichever Python reads it: f"{x["a"]}" is allowed since 3.12.
     """
     found, depth, begins, after = [], 0, True, ""
     for match in TOKEN.finditer(source[:LARGEST]):

@@ -187,7 +187,7 @@ def test_tokens_are_those_of_python():
 
 
 def number_of_tokens(source):
-    """Python's own, without layout; what is in an f-string, a token each since 3.12, is one here."""
+    """Python's own, without layout. It takes f-strings apart since 3.12: here they are one token."""
     skipped = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
         *(tokenize.ENCODING, tokenize.ENDMARKER),
