@@ -58,6 +58,18 @@ class Handed:
     within: Path | None = None
 
 
+def opened(url, course):
+    """nbgrader's Gradebook; one that cannot be read is closed again before its error goes on."""
+    book = Gradebook.__new__(Gradebook)
+    try:
+        book.__init__(url, course)
+    except Exception:
+        if hasattr(book, "db"):
+            book.close()
+        raise
+    return book
+
+
 class Classroom:
     """One assignment of a course, with its gradebook open.
 
@@ -83,7 +95,7 @@ class Classroom:
 
     def open(self):
         try:
-            self.book = Gradebook(self.directory.db_url, self.directory.course_id)
+            self.book = opened(self.directory.db_url, self.directory.course_id)
         except Exception as error:
             raise CourseError(
                 f"The gradebook {self.directory.db_url} cannot be opened ({error}). If nbgrader is "
@@ -94,6 +106,7 @@ class Classroom:
         self.row = self.session.query(Assignment).filter_by(name=self.assignment).one_or_none()
         if self.row is None:
             known = [name for (name,) in self.session.query(Assignment.name)]
+            self.close()
             there = f" It has: {', '.join(sorted(known))}." if known else ""
             raise CourseError(
                 f"The gradebook knows no assignment called {self.assignment!r}.{there} "

@@ -3,7 +3,10 @@
 import html
 import itertools
 import json
+import os
 import re
+import sqlite3
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -425,6 +428,22 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path, capsys):
     assert "knows no assignment called '99_none'" in capsys.readouterr().err
     assert main(["report", "x", "--course", str(tmp_path / "nowhere")]) == 2
     assert "There is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="sees open files in /proc")
+@pytest.mark.parametrize("readable", [True, False])
+def test_a_gradebook_that_is_of_no_use_is_closed_again(tmp_path, capsys, readable):
+    made = Course(tmp_path)
+    made.add("a")
+    if not readable:
+        with closing(sqlite3.connect(made.database)) as database:
+            database.execute("drop table course")
+            database.execute("create table course (other text)")
+    assert main(["report", "99_none", "--course", str(tmp_path)]) == 2
+    told = "knows no assignment" if readable else "cannot be opened"
+    assert told in capsys.readouterr().err
+    files = (os.path.realpath(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd"))
+    assert str(made.database) not in files
 
 
 def test_the_gradebook_is_left_as_it_was(course):

@@ -187,7 +187,7 @@ def test_tokens_are_those_of_python():
 
 
 def number_of_tokens(source):
-    """Python's own, without layout. It takes f-strings apart since 3.12: here they are one token."""
+    """Python's own, without layout; f-strings, which 3.12 takes apart, are one token here."""
     skipped = {
         *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
         *(tokenize.ENCODING, tokenize.ENDMARKER),
