@@ -81,7 +81,7 @@ def examine_learners(
 def not_yours(exercise, seed=None):
     """The Verdict on the course's own version, handed in."""
     verdict = stopped(exercise, seed, THE_COURSES_OWN.format(name=exercise.name))
-    verdict.diagnosis = BORROWED
+    verdict.diagnosis, verdict.missing, verdict.hints = BORROWED, [], ()
     return verdict
 
 

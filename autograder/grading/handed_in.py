@@ -7,7 +7,7 @@ the folder itself are taken over, up to a limit; what is not is named.
 import itertools
 import os
 import stat
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def handed_in_at(folder):
         found = parse_utc(path.read_text(encoding="utf-8").strip() or "nothing")
     except Exception:  # dateutil has many ways of saying that a text is no time
         return None, f"{WHEN} holds no time; it counts as handed in on time."
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    now = datetime.now(UTC).replace(tzinfo=None)
     if EARLIEST <= found <= now + CLOCKS_DIFFER:
         return found, ""
     why = "is still to come" if found > now else "cannot be"

@@ -148,7 +148,7 @@ def test_in_a_notebook_nothing_is_written_to_stderr(outputs):
 
 def test_in_a_notebook_the_reference_earns_nothing(outputs):
     said, result = outputs[4]
-    assert "own softmax, which stands in for yours" in said.data["text/plain"]
+    assert "own causal_mask, which stands in for yours" in said.data["text/plain"]
     assert result.data["text/plain"] == "0"
 
 

@@ -1,7 +1,7 @@
 """What was handed in: only ordinary files, up to a limit, and times that can be."""
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from nbgrader.coursedir import CourseDirectory
@@ -156,7 +156,7 @@ def test_a_time_that_cannot_be_counts_as_in_time_and_is_named(tmp_path, text, se
 
 
 def test_clocks_may_differ_by_some_hours(tmp_path):
-    soon = datetime.now(timezone.utc) + timedelta(hours=5)
+    soon = datetime.now(UTC) + timedelta(hours=5)
     (tmp_path / "timestamp.txt").write_text(f"{soon:%Y-%m-%d %H:%M:%S} UTC")
     assert handed_in_at(tmp_path)[1] == ""
 
