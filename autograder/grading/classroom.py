@@ -21,6 +21,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import find_all_files, parse_utc
 from sqlalchemy.orm import Session
+from traitlets import TraitError
 
 from . import gradebook, handed_in
 from .plan import plan_of
@@ -88,7 +89,10 @@ class Classroom:
         self.app = application(root)
         self.directory = self.app.coursedir
         self.converter = Autograde(coursedir=self.directory, parent=self.app)
-        self.settings = SandboxedExecute(parent=self.converter)
+        try:
+            self.settings = SandboxedExecute(parent=self.converter)
+        except TraitError as error:
+            raise CourseError(f"nbgrader_config.py has a value that cannot be: {error}") from None
         self.penalties = AssignLatePenalties(parent=self.converter)
         self.penalties.init_plugin()
         self.open()

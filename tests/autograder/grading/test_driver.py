@@ -235,6 +235,15 @@ def test_where_nothing_shuts_it_in_nothing_is_graded(course):
     assert gradebook(course) == []
 
 
+def test_a_level_that_does_not_exist_is_a_sentence(course):
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text() + '\nc.SandboxedExecute.minimum_level = "good"\n')
+    done = autograder("grade", STEM, folder=course)
+    assert done.returncode == 2
+    assert "nbgrader_config.py has a value that cannot be" in done.stderr
+    assert "'best'" in done.stderr
+
+
 def test_two_runs_do_not_meet(course):
     fresh = course / ".autograder" / "lock"
     with open(fresh, "w") as file:
