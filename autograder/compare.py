@@ -142,6 +142,8 @@ def close(a, b, tolerance=1.0, scale=0.0, roughly=False):
     if not (a.is_floating_point() or b.is_floating_point()):
         return torch.equal(a.to(torch.int64), b.to(torch.int64))
     rough = tolerance * max(TOLERANCE.get(x.dtype, 0.0) for x in ((a, b) if roughly else (b,)))
+    if a.is_floating_point() and torch.finfo(a.dtype).eps > rough:
+        rough = 0.0
     if a.dtype != b.dtype or rough > 1e-3:  # half precision is too coarse to subtract in
         a, b = a.to(torch.float64), b.to(torch.float64)
     return near(a, b, rough, scale)

@@ -79,7 +79,7 @@ class Exercise:
         properties: what is promised, in the order in which a learner should look at it.
         mistakes: what is known to go wrong.
         hints: three steps: a nudge, the idea, the shape of the answer; never the line itself.
-        refuses: fragments of the names of torch's ready-made versions (see ready_made).
+        refuses: fragments of the names of ready-made versions (see ready_made).
         instead: what to build it from instead, if a ready-made version is refused.
         measures: numbers of the learner's run that messages may name, each a function of a Seen.
         symptoms: functions of a Seen that describe a wrong answer of no known kind, or give None.

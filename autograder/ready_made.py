@@ -1,7 +1,8 @@
-"""Find out which of torch's own functions and modules ran, by watching and not by reading text."""
+"""Find out which ready-made functions and modules ran, by watching and not by reading text."""
 
 import re
 from contextlib import contextmanager
+from inspect import CO_OPTIMIZED
 
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
@@ -23,7 +24,12 @@ NORMS = (
     *("layernorm", "groupnorm", "rmsnorm", "instancenorm", "batchnorm"),
 )
 ANYTHING_REFUSED = re.compile("|".join((*SOFTMAX, *NORMS)), re.IGNORECASE)
-NOT_ELSEWHERE = ("torch", "solutions", "course", "autograder")
+# Other libraries that have ready-made what is built here.
+LIBRARIES = (
+    *("scipy", "sklearn", "statsmodels", "jax", "flax", "haiku", "equinox", "optax", "tensorflow"),
+    *("keras", "mxnet", "paddle", "tinygrad", "cupy", "thinc", "fastai", "timm", "transformers"),
+    *("x_transformers", "xformers", "flash_attn", "torchtune", "torchtext", "torchvision"),
+)
 
 
 class Functions(TorchFunctionMode):
@@ -69,14 +75,16 @@ def watch_for_ready_made(calls):
 
 
 def name_elsewhere(frame):
-    """What another installed library calls a function that is refused, such as
-    scipy.special.softmax, when it begins; "" if it is none. (Torch does not see these.)"""
+    """What another library calls a function that is refused, such as scipy.special.softmax, when it
+    begins; "" if it is none. (Torch does not see these.)"""
     code = frame.f_code
     if "-packages" not in code.co_filename or not ANYTHING_REFUSED.search(code.co_name):
         return ""  # Debian says dist-packages
     parts = str(frame.f_globals.get("__name__")).split(".")
+    if parts[0] not in LIBRARIES or not code.co_flags & CO_OPTIMIZED:  # a class, being imported
+        return ""
     public = [part for part in parts if not part.startswith("_")]
-    return "" if parts[0] in NOT_ELSEWHERE else ".".join([*public, code.co_name])
+    return ".".join([*public, code.co_name])
 
 
 def refused(used, fragments):

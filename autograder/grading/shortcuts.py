@@ -7,7 +7,8 @@ the text is read as well. A name there proves nothing: it is a hint for whoever 
 import ast
 from functools import lru_cache
 
-LIBRARIES = ("torch", "scipy", "sklearn", "jax", "flax", "tensorflow", "keras", "transformers")
+from ..ready_made import LIBRARIES
+
 # What an answer has no use for, and who hides something from the watcher does.
 MODULES = ("gc", "ctypes", "threading", "_thread", "concurrent", "multiprocessing", "importlib")
 ATTRIBUTES = (
@@ -57,7 +58,7 @@ def places(nodes, source):
 
 
 def is_library(module):
-    return (module or "").split(".")[0] in LIBRARIES
+    return (module or "").split(".")[0] in ("torch", *LIBRARIES)
 
 
 def roots_in(tree):

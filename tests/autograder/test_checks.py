@@ -101,7 +101,11 @@ def test_no_mistake_earns_more_in_disguise(exercise):
 
 ONCE_WORTH_MORE = pytest.mark.parametrize(
     ("exercise", "mistake"),
-    [("scaled_dot_product_attention", "hidden_by_minus_10"), ("EncoderBlock", "norms_unbiased")],
+    [
+        ("scaled_dot_product_attention", "hidden_by_minus_10"),
+        ("EncoderBlock", "norms_unbiased"),
+        ("smoothed_cross_entropy", "shared_without_pad"),  # a single number, rounded to the right
+    ],
 )
 
 

@@ -26,6 +26,9 @@ def test_who_answers_in_a_coarser_dtype_is_not_let_off_with_more(coarse):
     assert not close(x.double() + 1e-5, x.double())
     assert not close((x + 1e-5).float(), x.double())
     assert close(x.to(coarse), x, roughly=True)
+    near_by = torch.tensor(1.00001)  # a wrong 1.001 would be rounded to the same
+    assert not close(torch.tensor(1.001).to(coarse), near_by)
+    assert not close(torch.tensor(1.0).to(coarse), near_by)
     whole = torch.arange(7.0)  # what fits into a coarse dtype loses nothing in it
     assert close(whole.to(coarse), whole)
 
