@@ -2,6 +2,7 @@
 
     ```python                             a cell to run
     ```python fold                        the same, its code folded away at first
+    ```python quoted                      the same; the text quotes numbers that it prints
     ```exercise attention.softmax         a stub to fill in, and its check; if there are lines in
                                           the block, they are the model answer in place of the
                                           reference
@@ -12,7 +13,9 @@
 
 Everything else is prose. The set-up cell, which imports what is needed, is put in before the first
 `##`, or where `<!-- set-up -->` stands in the opening. `{{0.81}}` in prose stands for a number that
-a cell prints: it is shown as 0.81, and a test holds the two together.
+a `quoted` cell prints: it is shown as 0.81, and tests hold the two together, under each instruction
+set that the machine has. So it has to be the same on every machine: no rounding noise, and nothing
+that was trained.
 """
 
 import ast
@@ -47,6 +50,7 @@ class Part:
         name: of the exercise, graded cell or question.
         points: of a graded cell or question.
         fold: is the code folded away at first?
+        quoted: does the text quote what it prints?
         quiz: the questions, if it is a quiz.
     """
 
@@ -56,6 +60,7 @@ class Part:
     name: str = ""
     points: int = 0
     fold: bool = False
+    quoted: bool = False
     quiz: tuple = ()
 
 
@@ -134,10 +139,11 @@ def end_of(file, lines, start, fence):
 
 
 def read_code(file, line, words, text):
-    if words not in ("", "fold"):
-        raise LessonError(file, line, f"a python block may be `fold`, not {words!r}.")
+    marks = words.split()
+    if not set(marks) <= {"fold", "quoted"}:
+        raise LessonError(file, line, f"a python block may be `fold` or `quoted`, not {words!r}.")
     parse(file, line, text)
-    return Part("code", text, line, fold=words == "fold")
+    return Part("code", text, line, fold="fold" in marks, quoted="quoted" in marks)
 
 
 def read_exercise(file, line, words, text):

@@ -65,7 +65,7 @@ def test_the_parts_in_their_order(lesson):
     [
         ("attention.softmax", "attention.softmaxx", "line 17: there is no exercise called"),
         ("x = 1", "x = (1", "line 10: this is no Python"),
-        ("python fold", "python hide", "line 13: a python block may be `fold`"),
+        ("python fold", "python hide", "line 13: a python block may be `fold` or"),
         ("why_scale points=2", "why scale", "line 27: a question is written"),
         ("Because.", "", "line 27: what does a good answer say"),
         ("+ a | yes", "- a | yes", "line 21: the question 'What?' needs 3 to 6 choices"),

@@ -1,22 +1,32 @@
 """Every lesson from top to bottom, half solved; and all that is graded, solved.
 
 No error, no warning, nothing on stderr, no network, in 90 seconds and 2 GB, or in three minutes
-where a Transformer is trained; and what the text quotes is what the cells print. Seconds are those
-of a processor: what a learner waits for, whatever else this machine does meanwhile.
+where a Transformer is trained; and what the text quotes is what the cells print, with the kernels
+that torch chooses on this machine and with those that it would choose on a lesser one. Seconds are
+those of a processor: what a learner waits for, whatever else this machine does meanwhile.
+
+What goes deeper, marked ✚, may be skipped: each of these parts runs in its place and is then
+forgotten, so that all that follows it runs as if it had been skipped.
 """
 
+import builtins
 import os
 import re
+import subprocess
+import sys
 
 import pytest
+import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from autograder.files import names_defined
 from autograder.grading.names import imported, names_read
 from course.lesson import QUOTED, lessons
-from course.notebook import learners, solved
+from course.notebook import instructors, learners, solved
 from course.quiz import LETTERS
+
+from .cells import names_bound, names_needed, parts_that_go_deeper, program_of
 
 SECONDS = {"training": 180, "variants": 180}  # all others take 90 at most
 GIGABYTES = 2
@@ -34,6 +44,22 @@ def _refuse(self, address):
 
 _connect, _socket.socket.connect = _socket.socket.connect, _refuse
 """
+# What a part that goes deeper binds, draws and solves, is gone behind it.
+REMEMBER = """
+import torch as _torch
+from course import work as _work
+_kept, _passed, _drawn = dict(globals()), dict(_work.PASSED), _torch.get_rng_state()
+"""
+FORGET = """
+for _name in [name for name in globals() if not name.startswith("_")]:
+    del globals()[_name]
+globals().update({name: value for name, value in _kept.items() if not name.startswith("_")})
+_work.PASSED.clear(), _work.PASSED.update(_passed), _torch.set_rng_state(_drawn)
+None
+"""
+LEVELS = ("default", "avx2", "avx512")  # of instruction sets, as torch calls them
+HERE = torch.backends.cpu.get_cpu_capability().lower()
+LOWER = LEVELS[: LEVELS.index(HERE)] if HERE in LEVELS else LEVELS[:1]
 USED = """
 import resource
 _used = resource.getrusage(resource.RUSAGE_SELF)
@@ -53,15 +79,28 @@ def run(notebook, folder):
     return tuple(map(float, notebook.cells.pop().outputs[0].text.split()))
 
 
+def with_deeper_parts_forgotten(notebook):
+    """Put around each part that goes deeper what makes the rest run as if it had been skipped."""
+    part_of = {id(cell): part for part, cell in parts_that_go_deeper(notebook)}
+    cells, inside = [], ""
+    for cell in [*notebook.cells, None]:
+        part = part_of.get(id(cell), inside if cell is not None else "")
+        if part != inside:
+            cells += [new_code_cell(FORGET)] * bool(inside) + [new_code_cell(REMEMBER)] * bool(part)
+        inside = part
+        cells.append(cell)
+    notebook.cells = cells[:-1]
+
+
 def stderr_of(notebook):
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
     return "".join(out.text for out in outputs if out.get("name") == "stderr")
 
 
-def printed(notebook):
-    """All text that the cells print or show."""
+def printed(cells):
+    """All text that cells print or show."""
     texts = []
-    for cell in notebook.cells:
+    for cell in cells:
         for out in cell.get("outputs", []):
             texts.append(out.get("text", "") or out.get("data", {}).get("text/plain", ""))
     return "\n".join(texts)
@@ -86,6 +125,7 @@ def test_it_runs_half_solved(lesson, tmp_path):
     mine = [cell for cell in notebook.cells if is_answer(cell)][lesson.number % 2 :: 2]
     for cell in mine:
         [cell.source] = [answer.source for answer in right.cells if answer.id == cell.id]
+    with_deeper_parts_forgotten(notebook)
     seconds, largest = run(notebook, tmp_path)
     assert stderr_of(notebook) == ""
     assert seconds < SECONDS.get(lesson.module, 90)
@@ -94,12 +134,63 @@ def test_it_runs_half_solved(lesson, tmp_path):
     for cell, earned in points(notebook).items():
         if cell != "capstone":  # it counts as far as the others do
             assert earned == (worth[cell] if cell in {f"check_{c.id}" for c in mine} else 0.0), cell
-    text = printed(notebook)
     if lesson.module == "training":
-        assert re.search("points for translating +10 of 10", text)
+        assert re.search("points for translating +10 of 10", printed(notebook.cells))
+    cells = [cell for cell in notebook.cells if cell.source in cells_quoted(lesson)]
+    assert_quotes_are_in(printed(cells), lesson)
+
+
+def cells_quoted(lesson):
+    """The sources of the cells that say `quoted`."""
+    return {part.text for part in lesson.of_kind("code") if part.quoted}
+
+
+def assert_quotes_are_in(text, lesson):
     for part in lesson.of_kind("prose"):
-        for quoted in QUOTED.findall(part.text):
-            assert quoted in text, f"line {part.line} quotes {quoted}, which no cell prints"
+        for number in QUOTED.findall(part.text):
+            told = f"line {part.line} quotes {number}, which no cell marked `quoted` prints"
+            assert number in text, told
+
+
+@pytest.mark.parametrize("level", LOWER)
+@pytest.mark.parametrize(
+    "lesson", [lesson for lesson in LESSONS if cells_quoted(lesson)], ids=lambda lesson: lesson.stem
+)
+def test_what_is_quoted_is_the_same_with_other_kernels(lesson, level, tmp_path):
+    """With the instructions of a lesser machine, and two threads where the lesson asks for one."""
+    program = program_of(instructors(lesson), cells_quoted(lesson))
+    program = program.replace("torch.set_num_threads(1)", "torch.set_num_threads(2)")
+    asked = {"ATEN_CPU_CAPABILITY": level, "OMP_NUM_THREADS": "2", "MPLBACKEND": "Agg"}
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{program}\nprint(torch.backends.cpu.get_cpu_capability())"],
+        cwd=tmp_path,
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1].lower() == level
+    assert_quotes_are_in(ran.stdout, lesson)
+
+
+@EACH
+def test_what_goes_deeper_can_be_skipped(lesson):
+    """No other cell needs a name from it, and none finds another value under a name it had; what
+    goes deeper needs nothing of the other parts that do."""
+    cells = parts_that_go_deeper(instructors(lesson))
+    for kept in dict.fromkeys(part for part, _ in cells):
+        known, elsewhere = {*dir(builtins)}, set()
+        for part, cell in cells:
+            if part in ("", kept):
+                missing = names_needed(cell.source) - known
+                assert not missing, f"{missing} may be missing in:\n{cell.source}"
+                changed = names_needed(cell.source) & elsewhere
+                assert not changed, f"{changed} may be others than thought in:\n{cell.source}"
+                known |= names_bound(cell.source)
+                elsewhere -= names_bound(cell.source)
+            else:
+                elsewhere |= names_bound(cell.source) - imported(cell.source)
 
 
 @EACH
