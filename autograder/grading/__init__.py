@@ -24,7 +24,12 @@ From what was handed in to what is said about it:
     outputs       what learners' cells have shown, reduced to text and pictures
     gradebook     scores and comments as the gradebook wants them
     records       one line for each grading: how, with which protection, and what came of it
-    seeds         which questions are asked
+    chain         seals these lines: what is changed or cut off later shows
+    seeds         the course's key, and which questions are asked
+    aside         files and folders that are there whole or not at all
+    unfinished    what a run that was stopped was asked to do
+    stale         does source/ say something else than the gradebook?
+    trouble       full disks, locked gradebooks and the like, in sentences
 
 Two ways in: `plugins`, which nbgrader_config.py names, and `driver` (`autograder grade`, with
 `crew` and `classroom`). After it: `report` (with `page`, `told`, `scores`, `similar`), `exports`.

@@ -23,14 +23,11 @@ from nbgrader.utils import find_all_files, parse_utc
 from sqlalchemy.orm import Session
 from traitlets import TraitError
 
-from . import gradebook, handed_in
+from . import gradebook, handed_in, stale, trouble
 from .plan import plan_of
 from .plugins import SandboxedExecute
 from .submission import is_linked
-
-
-class CourseError(Exception):
-    """Something that somebody has to put right first; says what."""
+from .trouble import CourseError
 
 
 @dataclass
@@ -98,19 +95,28 @@ class Classroom:
         self.open()
 
     def open(self):
+        url = self.directory.db_url
         try:
-            self.book = opened(self.directory.db_url, self.directory.course_id)
+            self.book = opened(url, self.directory.course_id)
         except Exception as error:
             raise CourseError(
-                f"The gradebook {self.directory.db_url} cannot be opened ({error}). If nbgrader is "
-                f"newer than it, make a copy of it and run `nbgrader db upgrade`."
+                trouble.of_gradebook(error)
+                or f"The gradebook {url} cannot be opened ({error}). If nbgrader is newer than it, "
+                f"make a copy of it and run `nbgrader db upgrade`."
             ) from None
+        try:
+            self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self):
+        """What of the gradebook stays the same during a run."""
         # What was read stays valid after a commit: nobody else writes while a run goes on.
         self.session = Session(self.book.engine, expire_on_commit=False)
         self.row = self.session.query(Assignment).filter_by(name=self.assignment).one_or_none()
         if self.row is None:
             known = [name for (name,) in self.session.query(Assignment.name)]
-            self.close()
             there = f" It has: {', '.join(sorted(known))}." if known else ""
             raise CourseError(
                 f"The gradebook knows no assignment called {self.assignment!r}.{there} "
@@ -129,6 +135,11 @@ class Classroom:
 
     def path(self, step, student):
         return Path(self.directory.format_path(step, student, self.assignment))
+
+    def stale(self, plans):
+        """A sentence if source/ says something else than the gradebook; "" otherwise."""
+        folder = self.path(self.directory.source_directory, ".")
+        return stale.sentence(plans, folder, self.assignment)
 
     def plans(self):
         """{name of a notebook: its Plan}"""

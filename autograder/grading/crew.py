@@ -7,10 +7,14 @@ the paths of a submission, and give back what is to be written.
 
 import contextlib
 import itertools
+import logging
 import multiprocessing
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 import traceback
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
@@ -21,6 +25,7 @@ from . import (
     warm,
 )
 from .sandbox.walls import BEST, Limits
+from .trouble import StopError
 
 LINUX = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
 
@@ -46,6 +51,7 @@ class Job:
         folder: where all of it lies.
         within: the folder of all students' folders.
         troubles: sentences on what was handed in, beside the notebooks' own.
+        seen: the digest of all these files, as whoever leads the run saw them.
     """
 
     student: str
@@ -54,6 +60,7 @@ class Job:
     folder: str = ""
     within: Path | None = None
     troubles: tuple[str, ...] = ()
+    seen: str = ""
 
 
 @dataclass
@@ -71,6 +78,31 @@ class Done:
     error: str = ""
 
 
+class NotSeenError(Exception):
+    """What was handed in is not here, or not as whoever leads the run saw it."""
+
+
+def see_to_it(job):
+    """NotSeenError, unless all files of a job are here: what one does not see isn't missing."""
+    from . import records
+
+    parts = [*job.notebooks.items(), *job.files.items()]
+    for _, path in parts:
+        if not os.path.lexists(path):
+            raise NotSeenError(f"{socket.gethostname()} does not see {path}. {SHARED_FOLDER}")
+    if job.seen and records.of_files(parts) != job.seen:
+        raise NotSeenError(
+            f"what {socket.gethostname()} sees in {job.folder} differs from what this run began "
+            f"with. {SHARED_FOLDER}"
+        )
+
+
+SHARED_FOLDER = (
+    "If it was changed just now, run the same command again; on a cluster, all machines need the "
+    "same shared folder"
+)
+
+
 def grade_job(job, orders, keeper, judge):
     """Grade all notebooks of a submission."""
     from . import gradebook, handed_in, records, submission
@@ -79,6 +111,7 @@ def grade_job(job, orders, keeper, judge):
     from .run import grade
     from .sandbox.shell import plain
 
+    see_to_it(job)
     done = Done(job.student)
     files = handed_in.contents(job.files)
     troubles = [*job.troubles, *handed_in.not_given(job.files)]
@@ -109,6 +142,8 @@ def attempt(job, orders, keeper, judge):
         return grade_job(job, orders, keeper, judge)
     except UnprotectedError as error:
         return Done(job.student, error=f"unprotected: {error}")
+    except NotSeenError as error:
+        return Done(job.student, error=str(error))
     except Exception:
         return Done(job.student, error=traceback.format_exc())
 
@@ -266,39 +301,74 @@ class Cluster:
 
     Args:
         address: of the scheduler.
+        say: is called with a sentence when there is something to wait for.
     """
 
     BATCH = 10
+    STEP = 0.1  # seconds between two looks at what is done
+    PATIENCE = 10.0  # seconds without news, after which we look whether anybody works
 
-    def __init__(self, orders, address):
+    def __init__(self, orders, address, say):
         try:
             from distributed import Client
         except ImportError:
             raise CannotStartError(
                 "--scheduler needs Dask: pip install distributed (here and on all machines)."
             ) from None
+        for name in ("distributed", "distributed.client"):  # it logs tracebacks; we say what is up
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         try:
             self.client = Client(address, timeout=20)
         except (OSError, ValueError) as error:
             raise CannotStartError(f"No scheduler answers at {address} ({error}).") from None
-        self.orders = orders
+        self.orders, self.address, self.say = orders, address, say
 
     def grade(self, jobs):
         """Yield a Done for each job, in the order in which they are finished."""
-        from distributed import as_completed
-
         batches = iter(lambda: list(itertools.islice(jobs, self.BATCH)), [])
-        tasks = {}
-        for batch in batches:
-            task = self.client.submit(attempt_all, batch, self.orders, pure=False, retries=1)
-            tasks[task.key] = batch
-            tasks.setdefault("all", []).append(task)
-        for task in as_completed(tasks.get("all", [])):
-            if task.status == "finished":
-                yield from task.result()
-            else:
-                why = f"its machine failed: {task.exception()}"
-                yield from (Done(job.student, error=why) for job in tasks[task.key])
+        tasks = [(self.submit(batch), batch) for batch in batches]
+        heard, waits = time.monotonic(), False
+        while tasks:
+            over = [(task, batch) for task, batch in tasks if task.status != "pending"]
+            tasks = [(task, batch) for task, batch in tasks if (task, batch) not in over]
+            for task, batch in over:
+                yield from self.outcome(task, batch)
+            if over:
+                heard, waits = time.monotonic(), False
+                continue
+            if time.monotonic() - heard > self.PATIENCE:
+                heard, waits = time.monotonic(), self.waits_for_workers(waits)
+            time.sleep(self.STEP)
+
+    def submit(self, batch):
+        return self.client.submit(attempt_all, batch, self.orders, pure=False, retries=1)
+
+    def outcome(self, task, batch):
+        """What came of a batch, be it a failure; StopError if the scheduler is gone."""
+        if task.status in ("cancelled", "lost"):
+            raise StopError(
+                f"The connection to the scheduler at {self.address} was lost. When it is back, run "
+                f"the same command again."
+            )
+        try:
+            return task.result()
+        except Exception as error:
+            why = f"its machine failed, or was lost: {str(error).strip() or type(error).__name__}"
+            return [Done(job.student, error=why.splitlines()[0]) for job in batch]
+
+    def waits_for_workers(self, told):
+        """Is there nobody who works? That is said once."""
+        try:
+            if self.client.scheduler_info()["workers"]:
+                return False
+        except Exception:  # the scheduler is gone; the tasks will tell
+            return told
+        if not told:
+            self.say(
+                f"Waiting: the scheduler at {self.address} has no workers yet. On each machine, "
+                f"`dask worker {self.address} --nthreads 1` starts one."
+            )
+        return True
 
     def __enter__(self):
         return self
@@ -311,6 +381,10 @@ class CannotStartError(Exception):
     """Says why, and what to do."""
 
 
+ONE_AT_A_TIME = threading.Lock()  # in a worker with several threads: they'd share judge and sandbox
+
+
 def attempt_all(jobs, orders):
     """What a machine of a cluster does."""
-    return list(Single(orders).grade(jobs))
+    with ONE_AT_A_TIME:
+        return list(Single(orders).grade(jobs))

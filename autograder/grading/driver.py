@@ -2,7 +2,7 @@
 
 The same engine as nbgrader's own command with our configuration, and the same gradebook. Only this
 process writes: `autograded/` whole or not at all, the gradebook with one commit a submission, then
-a record. A run that was ended at any moment goes on where it was.
+a record. A run that was ended at any moment goes on where it was, and a regrade as a regrade.
 """
 
 import contextlib
@@ -12,14 +12,20 @@ import os
 import shutil
 import sys
 
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
 from . import (
+    aside,
     quick,  # noqa: F401 - before what it makes quicker
     records,
     seeds,
+    trouble,
+    unfinished,
 )
 from .asserts import forgeable
-from .classroom import Classroom, CourseError
+from .classroom import Classroom
 from .crew import CannotStartError, Cluster, Crew, Job, Orders, Single
+from .trouble import CourseError, StopError
 
 GRADED, PROBLEMS, COULD_NOT = 0, 1, 2  # exit codes
 WORTH_A_PROCESS = 15  # submissions: another process takes some seconds to start
@@ -33,8 +39,10 @@ def main(options):
         opened = contextlib.closing(Classroom(options.course, options.assignment))
         with opened as classroom, alone(classroom.root):
             return Run(classroom, options).go()
-    except CourseError as error:
-        print(error, file=sys.stderr)
+    except BrokenPipeError:  # nobody reads any more what is said here
+        raise
+    except (CourseError, OSError, OperationalError) as error:
+        print(trouble.sentence(error, options.course), file=sys.stderr)
         return COULD_NOT
 
 
@@ -44,7 +52,7 @@ def alone(root):
     with open(seeds.folder(root) / "lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise CourseError("Another `autograder grade` is at work in this course.") from None
         yield
 
@@ -62,6 +70,9 @@ class Run:
                 )
         self.seed = seeds.seed_of(classroom.root, classroom.assignment)
         self.latest = records.latest(classroom.root, classroom.assignment)
+        self.book = classroom.root, classroom.assignment
+        self.before = unfinished.read(*self.book)
+        self.begun, self.forced = unfinished.asked(self.before, options)
         self.counts = {"graded": 0, "as before": 0, "problems": 0}
         self.hidden, self.weak = [], set()
         self.handed, self.keys = {}, {}
@@ -71,6 +82,11 @@ class Run:
         if not handed:
             who = "" if self.options.student == "*" else f" by {self.options.student}"
             raise CourseError(f"Nothing was handed in{who} for {self.classroom.assignment}.")
+        if self.options.resume:
+            if not unfinished.can_resume(self.before, self.options):
+                return self.nothing_to_resume(handed)
+            handed = [each for each in handed if self.begun.covers(each.student)]
+        self.say_before(handed)
         jobs = self.jobs(handed)
         if self.options.dry_run:
             for job in jobs:
@@ -78,35 +94,67 @@ class Run:
             print(f"{self.counts['as before']} are graded already.")
             return GRADED
         try:
-            self.grade(jobs, len(handed))
+            with self.noted():
+                self.grade(jobs, len(handed))
         except KeyboardInterrupt:
             self.say("Stopped. What is graded is saved; the same command goes on.")
             return COULD_NOT
+        except StopError as error:
+            raise CourseError(f"{error} {self.saved()}") from None
         self.sum_up()
         return PROBLEMS if self.counts["problems"] else GRADED
+
+    @contextlib.contextmanager
+    def noted(self):
+        """As long as not all is done, there is a note of what this run is to do."""
+        unfinished.note(*self.book, self.begun)
+        try:
+            yield
+        except StopError:
+            raise
+        except CourseError:  # it could not even begin
+            if not self.done:
+                unfinished.put_back(*self.book, self.before)
+            raise
+        whole = self.options.student == "*" or self.begun.students == (self.options.student,)
+        if whole and not self.counts["problems"]:
+            unfinished.forget(*self.book)
+
+    def nothing_to_resume(self, handed):
+        """Say so; gives the exit code."""
+        command = f"autograder grade {self.classroom.assignment}"
+        if self.options.regrade:
+            self.say(f"There is no regrade to resume. `{command} --regrade` begins one.")
+            return COULD_NOT
+        waiting = sum(1 for _ in self.jobs(handed))
+        if waiting:
+            verb = "submission waits" if waiting == 1 else "submissions wait"
+            self.say(
+                f"There is nothing to resume: no run was stopped. {waiting} {verb} to be graded; "
+                f"`{command}` does that."
+            )
+            return COULD_NOT
+        self.say("There is nothing to resume.")
+        self.sum_up()
+        return GRADED
 
     def jobs(self, handed):
         """What is to be done: one job after the other, as they are asked for."""
         for each in handed:
             files = self.classroom.other_files(each)
-            key = self.key_of(each, files)
-            target = self.classroom.path(
-                self.classroom.directory.autograded_directory, each.student
-            )
-            known = self.latest.get(each.student, {}).get("key")
-            if known == key and target.is_dir() and not self.options.regrade:
+            seen = records.of_files([*each.notebooks.items(), *files.items()])
+            key = records.key(self.plans.values(), self.seed, seen)
+            record = self.latest.get(each.student, {})
+            owed = self.forced or self.begun.owes(each.student, record)
+            if record.get("key") == key and self.target(each.student).is_dir() and not owed:
                 self.counts["as before"] += 1
                 continue
             self.handed[each.student], self.keys[each.student] = (each, files), key
             folders = str(each.folder), each.within
-            yield Job(each.student, each.notebooks, files, *folders, each.troubles)
+            yield Job(each.student, each.notebooks, files, *folders, each.troubles, seen)
 
     def target(self, student):
         return self.classroom.path(self.classroom.directory.autograded_directory, student)
-
-    def key_of(self, handed, files):
-        parts = [*handed.notebooks.items(), *files.items()]
-        return records.key(self.plans.values(), self.seed, parts)
 
     def grade(self, jobs, total):
         settings = self.classroom.settings
@@ -127,7 +175,7 @@ class Run:
         """Who is to grade so many submissions."""
         if self.options.scheduler:
             try:
-                return Cluster(orders, self.options.scheduler)
+                return Cluster(orders, self.options.scheduler, self.say)
             except CannotStartError as error:
                 raise CourseError(str(error)) from None
         count = min(self.options.jobs or processors(), -(-total // WORTH_A_PROCESS))
@@ -152,33 +200,44 @@ class Run:
             return
         missing = [name for name in self.plans if name not in done.notebooks]
         try:
-            self.write_files(handed, done, files)
-            found = {name: each["entries"] for name, each in done.notebooks.items()}
-            hidden = self.classroom.save(handed, found, missing)
+            hidden = self.save(handed, done, files, missing)
         except Exception as error:  # one whom the gradebook cannot take must not cost the others
-            self.classroom.session.rollback()
-            self.counts["problems"] += 1
-            self.report(done.student, [f"was not saved: {str(error).splitlines()[0]}"])
+            self.not_saved(done.student, error)
             return
         self.hidden += [(done.student, *each) for each in hidden]
         about = {name: each["record"] for name, each in done.notebooks.items()}
         record = records.record_of(
             done.student, self.classroom.assignment, self.keys.pop(done.student), self.seed, about
         )
-        record |= {"missing": missing, "others": list(handed.others)}
-        records.append(self.classroom.root, self.classroom.assignment, record)
+        record |= {"missing": missing, "others": list(handed.others), "run": self.begun.run}
+        try:
+            records.append(*self.book, record)
+        except OSError as error:
+            raise StopError(trouble.of_file(error, self.classroom.root)) from None
         self.weak |= {each["protection"] for each in about.values() if each["level"] < WELL}
         self.counts["graded"] += 1
         self.tell(handed, record, missing)
 
-    def write_files(self, handed, done, files):
-        """Make the folder in autograded/ aside, and put it in its place at once."""
-        directory, target = self.classroom.directory, self.target(handed.student)
-        aside = seeds.folder(self.classroom.root) / "tmp"
-        fresh, old = aside / "new", aside / "old"
-        for folder in (fresh, old):
-            shutil.rmtree(folder, ignore_errors=True)
-        fresh.mkdir(parents=True)
+    def save(self, handed, done, files, missing):
+        """Files and scores: both as they were before, if one of them cannot be written."""
+        with aside.Exchange(self.target(handed.student)) as place:
+            self.write_files(place.fresh, done, files)
+            place.move_in()
+            found = {name: each["entries"] for name, each in done.notebooks.items()}
+            return self.classroom.save(handed, found, missing)
+
+    def not_saved(self, student, error):
+        with contextlib.suppress(SQLAlchemyError):
+            self.classroom.session.rollback()
+        why = trouble.for_all(error, self.target(student))
+        if why:
+            raise StopError(why) from None
+        self.counts["problems"] += 1
+        self.report(student, [f"was not saved: {str(error).splitlines()[0]}"])
+
+    def write_files(self, fresh, done, files):
+        """Fill the folder that is to come into autograded/."""
+        directory = self.classroom.directory
         for name, path in files.items():
             place = fresh / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -191,15 +250,31 @@ class Run:
                 path.chmod(permissions)
             elif directory.groupshared:
                 path.chmod(0o2775)
-        target.parent.mkdir(parents=True, exist_ok=True)
         if directory.groupshared:
             fresh.chmod(0o2775)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
 
     # --- What is said -----------------------------------------------------------------------------
+
+    def say_before(self, handed):
+        """What is worth knowing before the first submission is graded."""
+        stale = self.classroom.stale(self.plans)
+        if stale:
+            self.say(stale)
+        if self.before is not None and self.begun.run == self.before.run:
+            finished = [self.latest.get(each.student, {}).get("run") for each in handed]
+            self.say(
+                f"Going on with the {'regrade' if self.begun.regrade else 'run'} that began "
+                f"{self.begun.time} and was not finished: {finished.count(self.begun.run)} of "
+                f"{len(handed)} are done."
+            )
+
+    def saved(self):
+        """What a run that had to stop leaves behind."""
+        count = self.counts["graded"]
+        if not count:
+            return "Nothing was graded."
+        many = "1 submission is" if count == 1 else f"{count} submissions are"
+        return f"{many} graded and saved; the same command goes on."
 
     def tell(self, handed, record, missing):
         said = [f"{name}.ipynb is missing" for name in missing]

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from nbconvert.exporters import NotebookExporter
-from nbgrader.api import Gradebook
-from nbgrader.converters import Autograde
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde, NbGraderException
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import (
@@ -24,9 +24,10 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from nbgrader.utils import is_grade
+from sqlalchemy.exc import OperationalError
 from traitlets import Bool, Enum, Float, Integer, Union
 
-from . import gradebook, handed_in, records, seeds, submission, warm
+from . import gradebook, handed_in, records, seeds, stale, submission, trouble, warm
 from .asserts import without_notes
 from .judge import Judge
 from .keeper import Keeper
@@ -34,6 +35,7 @@ from .plan import asked_of, plan_of, put_back
 from .remarks import remarks
 from .run import grade
 from .sandbox.walls import BEST, Limits
+from .trouble import CourseError
 
 RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's steps
 HIDDEN = re.compile(
@@ -116,7 +118,8 @@ def beside(directory, folder):
 
 class TolerantExporter(NotebookExporter):
     """Reads submissions, also those that are no notebooks, and makes its converter careful: it is
-    the first thing of ours that nbgrader makes, before it touches any submission."""
+    the first thing of ours that nbgrader makes, before it touches any submission. What cannot be
+    graded at all ends here."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
@@ -124,6 +127,17 @@ class TolerantExporter(NotebookExporter):
             self.parent.__class__ = CarefulAutograde
             directory = self.parent.coursedir
             directory.get_existing_timestamp = partial(careful_timestamp, directory)
+            self.look_at(directory)
+
+    def look_at(self, directory):
+        try:
+            seeds.key_of(directory.root)
+            said = sentence_on_source(directory)
+        except (CourseError, OSError) as error:
+            self.log.error(trouble.sentence(error, directory.root))
+            raise NbGraderException("Nothing was graded.") from None
+        if said:
+            self.log.warning(said)
 
     def from_filename(self, filename, resources=None, **options):
         if not getattr(self.parent, "_sanitizing", True):  # what it reads now, we have written
@@ -159,6 +173,24 @@ def careful_timestamp(directory, folder):
     if Path(folder).is_relative_to(root) and submission.is_linked(folder, root):
         return None
     return handed_in.handed_in_at(folder)[0]
+
+
+def sentence_on_source(directory):
+    """What is to be said if source/ is not what the gradebook knows."""
+    name = directory.assignment_id
+    folder = Path(directory.format_path(directory.source_directory, ".", name))
+    try:
+        with Gradebook(directory.db_url, directory.course_id) as book:
+            rows = book.find_assignment(name).notebooks
+            plans = {row.name: plan_of(row, folder / f"{row.name}.ipynb") for row in rows}
+    except MissingEntry:
+        return ""
+    except OperationalError as error:
+        known = trouble.of_gradebook(error)
+        if known:
+            raise CourseError(known) from None
+        return ""  # nbgrader speaks of that
+    return stale.sentence(plans, folder, name)
 
 
 class Normalise(InCourse, NbGraderPreprocessor):
@@ -256,7 +288,10 @@ class SaveGrades(InCourse, SaveAutoGrades):
         seed = seeds.seed_of(root, about["assignment"])
         notebooks = {about["notebook"]: waiting["about"]}
         record = records.record_of(about["student"], about["assignment"], "", seed, notebooks)
-        records.append(root, about["assignment"], record)
+        try:
+            records.append(root, about["assignment"], record)
+        except OSError as error:  # the points are in the gradebook by now, and the grading goes on
+            self.log.error(trouble.of_file(error, root))
         return nb, resources
 
     def by_outputs(self, nb, resources):

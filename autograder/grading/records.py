@@ -1,7 +1,7 @@
 """What was graded, how, and with which protection: one line of JSON for each submission.
 
-Every line carries a hash of the one before, so that it shows if one was changed later. The key of
-a line says what the grades depend on; the same key need not be graded again.
+The lines are sealed and chained, so that it shows if one was changed or cut off later (`chain`).
+The key of a line says what the grades depend on; the same key need not be graded again.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import stat
+import sys
 import time
 from functools import lru_cache
 from importlib import metadata
@@ -17,13 +18,14 @@ from pathlib import Path
 import torch
 
 from ..checks import LESSONS
-from . import seeds
+from . import chain, seeds, trouble
 from .submission import LARGEST_FILE
+from .trouble import CourseError
 
 # What lies in grading/ and has no part in what a submission earns.
 AROUND = (
-    *("archives", "classroom", "crew", "driver", "exports", "page", "report", "scores"),
-    *("similar", "told"),
+    *("archives", "aside", "chain", "classroom", "crew", "driver", "exports", "page", "report"),
+    *("scores", "similar", "stale", "told", "trouble", "unfinished"),
 )
 
 
@@ -44,17 +46,24 @@ def engine():
     return digest.hexdigest()[:16]
 
 
-def key(plans, seed, files):
+def key(plans, seed, handed):
     """The key of a submission.
 
     Args:
         plans: of all notebooks of the assignment.
-        files: (name, path) of everything that was handed in.
+        handed: `of_files`, of everything that was handed in.
     """
     digest = hashlib.sha256(f"{engine()} {seed}".encode())
     for plan in plans:
         parts = plan.notebook, plan.cells, sorted(plan.demonstrations), plan.setup
         digest.update(repr(parts).encode())
+    digest.update(handed.encode())
+    return digest.hexdigest()
+
+
+def of_files(files):
+    """The digest of several files, by (name, path)."""
+    digest = hashlib.sha256()
     for name, path in sorted(files):
         digest.update(f"{name}\n".encode("utf-8", "surrogateescape") + digest_of(path))
     return digest.hexdigest()
@@ -128,7 +137,7 @@ def about(graded):
 
 
 def path_of(root, assignment):
-    return seeds.folder(root) / f"{assignment}.jsonl"
+    return Path(root) / seeds.FOLDER / f"{assignment}.jsonl"
 
 
 def read(root, assignment):
@@ -159,42 +168,37 @@ def latest(root, assignment):
 
 
 def append(root, assignment, record):
-    """Add a record, and see to it that it is on the disk."""
-    path = path_of(root, assignment)
-    last = last_line(path)
-    record = record | {"before": hashlib.sha256(last.strip()).hexdigest() if last else ""}
-    text = json.dumps(record, sort_keys=True)
-    with open(path, "ab") as file:
-        cut = bool(last) and not last.endswith(b"\n")  # a run was ended while it wrote this line
-        file.write(b"\n" * cut + text.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add a record, sealed, and see to it that it is on the disk."""
+    key = seeds.seal_of(root)  # which makes the folder, if need be
+    chain.append(path_of(root, assignment), record, key)
 
 
-def last_line(path):
-    """The last line of a file, however long the file is."""
-    if not path.exists():
-        return b""
-    with open(path, "rb") as file:
-        size, piece = file.seek(0, os.SEEK_END), 2**14
-        while True:
-            file.seek(max(0, size - piece))
-            lines = file.read().splitlines(keepends=True)
-            if len(lines) > 1 or piece >= size:
-                return lines[-1] if lines else b""
-            piece *= 4
+def look(root, assignment):
+    """The Findings about an assignment's records: is all as it was written?"""
+    return chain.look(path_of(root, assignment), seeds.seal_if_any(root))
 
 
-def broken_links(root, assignment):
-    """The numbers of the lines whose predecessor is not the one they were written behind."""
-    path = path_of(root, assignment)
-    lines = path.read_bytes().splitlines() if path.exists() else []
-    before, broken = "", []
-    for number, line in enumerate(lines, start=1):
-        try:
-            if json.loads(line).get("before") != before:
-                broken.append(number)
-        except (ValueError, AttributeError):
-            broken.append(number)
-        before = hashlib.sha256(line).hexdigest()
-    return broken
+# --- `autograder records ASSIGNMENT` --------------------------------------------------------------
+
+WHOLE, CHANGED, COULD_NOT = 0, 1, 2  # exit codes
+
+
+def main(options):
+    """Say whether the records are as they were written; gives the command's exit code."""
+    root, assignment = Path(options.course), options.assignment
+    try:
+        if not root.is_dir():
+            raise CourseError(f"There is no folder called {root}.")
+        found = look(root, assignment)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return COULD_NOT
+    except OSError as error:
+        print(trouble.of_file(error, root), file=sys.stderr)
+        return COULD_NOT
+    if not found.lines and not found.problems:
+        print(f"Nothing in {root} has been graded for {assignment}.", file=sys.stderr)
+        return COULD_NOT
+    for sentence in [f"{assignment}: {chain.counted(found)}", *found.problems, *found.remarks]:
+        print(sentence)
+    return CHANGED if found.problems else WHOLE

@@ -443,10 +443,13 @@ def notices_of(classroom, graded, kept, plans):
     seeds = {record.get("seed") for record in kept.values()}
     if len(seeds) > 1:
         notices.append("Not everybody was asked the same questions: the course's key was changed.")
-    broken = records.broken_links(classroom.root, classroom.assignment)
-    if broken:
-        lines = ", ".join(map(str, broken[:10])) + (", …" if len(broken) > 10 else "")
-        notices.append(
-            f"The record of grading was changed after it was written, in front of line {lines}."
-        )
-    return notices
+    return notices + chained(classroom)
+
+
+def chained(classroom):
+    """What is wrong with the records as a whole."""
+    try:
+        problems = records.look(classroom.root, classroom.assignment).problems
+    except (CourseError, OSError):
+        return ["The course's key can't be read: whether records were changed isn't known."]
+    return [f"The record of grading isn't as it was written. {' '.join(problems)}"] * bool(problems)

@@ -1,16 +1,23 @@
 """Which questions are asked: drawn from a key of the course, so that nobody can know them before.
 
 The key is made once and kept beside the gradebook. With it a run can be repeated exactly; an
-assignment gets other questions when its key is removed.
+assignment gets other questions when its key is removed. What seals the records is drawn from it
+too, in another way, so that neither tells anything about the other.
 """
 
 import hashlib
 import hmac
-import os
+import re
 import secrets
 from pathlib import Path
 
+from . import aside
+from .trouble import CourseError
+
 FOLDER = ".autograder"
+BYTES = 32
+WHOLE = re.compile(rf"[0-9a-f]{{{2 * BYTES}}}".encode())
+RECORDS = b"\0records"  # no assignment has such a name
 
 
 def folder(root):
@@ -21,17 +28,43 @@ def folder(root):
 
 
 def key_of(root):
-    """The course's key; made if there is none."""
+    """The course's key; made if there is none. Only its owner may read it."""
     path = folder(root) / "key"
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    return path.read_text().strip()
+    if not path.exists():
+        aside.create(path, secrets.token_hex(BYTES).encode())
+    return whole_key(path)
+
+
+def whole_key(path):
+    """The key in a file; CourseError if it is not as it was made."""
+    key = path.read_bytes().strip()
+    if WHOLE.fullmatch(key):
+        return key
+    raise CourseError(
+        f"{path} is damaged: a key is {2 * BYTES} of the characters 0-9 and a-f, and this file "
+        f"holds {f'{len(key)} bytes of something else' if key else 'nothing'}. A full disk can do "
+        f"that. Nothing was graded: the questions are drawn from this key, and others could guess "
+        f"them.\nIf you have a copy of the file, put it back. If not, delete it: the next run "
+        f"makes a new key. With it everyone gets new questions, and is graded again."
+    )
 
 
 def seed_of(root, assignment):
     """The seed of all that is drawn for an assignment."""
-    digest = hmac.new(key_of(root).encode(), assignment.encode(), hashlib.sha256).digest()
+    digest = hmac.new(key_of(root), assignment.encode(), hashlib.sha256).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+def seal_of(root):
+    """The key that records are sealed with."""
+    return drawn_from(key_of(root))
+
+
+def seal_if_any(root):
+    """The same; None if the course has no key, and then none is made."""
+    path = Path(root) / FOLDER / "key"
+    return drawn_from(whole_key(path)) if path.exists() else None
+
+
+def drawn_from(key):
+    return hmac.new(key, RECORDS, hashlib.sha256).digest()

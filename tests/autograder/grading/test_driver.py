@@ -1,16 +1,25 @@
 """`autograder grade`: the same gradebook as nbgrader's own command, whatever happens meanwhile."""
 
+import contextlib
+import errno
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy.exc import OperationalError
 
 from autograder.grading import driver, records
 from course.release import ROOT
@@ -30,7 +39,7 @@ def blank(tmp_path_factory):
     folder = tmp_path_factory.mktemp("class") / "a course"
     classes.the_class(classes.new_course(folder))
     (folder / ".autograder").mkdir(exist_ok=True)
-    (folder / ".autograder" / "key").write_text("the same questions in all copies")
+    (folder / ".autograder" / "key").write_text("5eed" * 16)  # the same questions in all copies
     return folder
 
 
@@ -55,7 +64,9 @@ def again(graded, tmp_path):
 
 def test_nbgraders_own_command_with_our_configuration_does_the_same(blank, graded, tmp_path):
     folder = shutil.copytree(blank, tmp_path / "course")
-    classes.run("nbgrader", "autograde", STEM, folder=folder)
+    source_says(folder, "check_softmax", 10)  # which is said, and changes nothing
+    done = classes.run("nbgrader", "autograde", STEM, folder=folder)
+    assert "check_softmax is worth 10 there, and 8 in the gradebook" in done.stderr
     assert gradebook(folder) == gradebook(graded)
     assert graded_files(folder) == graded_files(graded)
 
@@ -253,6 +264,303 @@ def test_two_runs_do_not_meet(course):
         done = autograder("grade", STEM, folder=course)
     assert done.returncode == 2
     assert "Another `autograder grade` is at work" in done.stderr
+
+
+# --- The books ------------------------------------------------------------------------------------
+
+
+def state(folder):
+    return graded_files(folder), gradebook(folder), records.read(folder, STEM)
+
+
+def hand_in_again(folder):
+    """All five have done something since they were graded."""
+    for student in ("ada", "bea", "cyd", "dan", "eve"):
+        classes.hand_in(folder, student, classes.solved_text() + "\n")
+
+
+@pytest.fixture
+def stopped(again, monkeypatch):
+    """A regrade that was stopped after two submissions."""
+
+    def tell(run, *_):
+        if run.counts["graded"] == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(driver.Run, "tell", tell)
+        done = autograder("grade", STEM, "--regrade", folder=again)
+    assert done.stderr.startswith("Stopped. What is graded is saved; the same command goes on.")
+    return again
+
+
+@pytest.mark.parametrize("options", [["--regrade"], [], ["--resume"], ["--regrade", "--resume"]])
+def test_a_regrade_that_was_stopped_goes_on_as_a_regrade(stopped, options):
+    done = autograder("grade", STEM, *options, folder=stopped)
+    assert "Going on with the regrade that began" in done.stderr
+    assert "2 of 5 are done." in done.stderr
+    assert "3 graded, 2 were graded already." in done.stdout
+    assert [r["student"] for r in records.read(stopped, STEM)[5:]] == [
+        *("ada", "bea", "cyd", "dan", "eve")
+    ]
+    done = autograder("grade", STEM, folder=stopped)
+    assert "Going on" not in done.stderr
+    assert "0 graded, 5 were graded already." in done.stdout
+
+
+def test_one_student_of_a_regrade_that_was_stopped(stopped):
+    done = autograder("grade", STEM, "--student", "eve", folder=stopped)
+    assert "1 graded, 0 were graded already." in done.stdout
+    done = autograder("grade", STEM, "--regrade", "--student", "ada", folder=stopped)
+    assert "1 graded, 0 were graded already." in done.stdout  # though she was done
+    done = autograder("grade", STEM, folder=stopped)
+    assert "2 graded, 3 were graded already." in done.stdout
+
+
+def test_whoever_could_not_be_regraded_is_tried_again(again, monkeypatch):
+    def save(classroom, handed, *_):
+        raise ValueError("not today")
+
+    with monkeypatch.context() as context:
+        context.setattr(driver.Classroom, "save", save)
+        done = autograder("grade", STEM, "--regrade", "--student", "ada", folder=again)
+    assert "ada: was not saved: not today." in done.stderr
+    done = autograder("grade", STEM, folder=again)
+    assert "1 graded, 4 were graded already." in done.stdout
+
+
+def test_resume_goes_on_only_with_what_was_stopped(again, monkeypatch):
+    assert autograder("grade", STEM, "--resume", folder=again).returncode == 0
+    done = autograder("grade", STEM, "--resume", "--regrade", folder=again)
+    assert done.returncode == 2
+    assert "There is no regrade to resume." in done.stderr
+    hand_in_again(again)
+    before = state(again)
+    done = autograder("grade", STEM, "--resume", folder=again)
+    assert done.returncode == 2
+    assert "no run was stopped. 5 submissions wait to be graded" in done.stderr
+    assert state(again) == before
+    with monkeypatch.context() as context:
+        context.setattr(driver.Run, "tell", stop)
+        autograder("grade", STEM, "--student", "bea", folder=again)
+    done = autograder("grade", STEM, "--resume", folder=again)
+    assert "1 of 1 are done." in done.stderr
+    assert autograder("grade", STEM, "--resume", folder=again).returncode == 2
+
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("content", ["", "5eed"])
+def test_with_a_damaged_key_nobody_is_graded(again, content):
+    hand_in_again(again)
+    (again / ".autograder" / "key").write_text(content)
+    before = state(again)
+    done = autograder("grade", STEM, folder=again)
+    assert done.returncode == 2
+    assert "key is damaged" in done.stderr
+    assert state(again) == before
+
+
+def test_nor_by_nbgraders_own_command(again):
+    (again / ".autograder" / "key").write_text("")
+    before = state(again)
+    done = classes.run("nbgrader", "autograde", STEM, "--force", folder=again, check=False)
+    assert done.returncode == 1
+    assert "key is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(again) == before
+
+
+def test_the_command_that_looks_at_the_records(again):
+    done = autograder("records", STEM, folder=again)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{STEM}: 5 lines, as they were written.")
+    path = records.path_of(again, STEM)
+    text = path.read_text()
+    path.write_text(text.replace('"points": 8.0', '"points": 9.0', 1))
+    done = autograder("records", STEM, folder=again)
+    assert done.returncode == 1
+    assert "Line 1 was changed after it was written." in done.stdout
+    path.write_text("".join(text.splitlines(keepends=True)[:3]))
+    assert "2 lines are missing at the end." in autograder("records", STEM, folder=again).stdout
+    assert autograder("records", "99_nothing", folder=again).returncode == 2
+    (again / ".autograder" / "key").write_text("")
+    done = autograder("records", STEM, folder=again)
+    assert done.returncode == 2
+    assert "key is damaged" in done.stderr
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def no_room_in_the_database(*_):
+    raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "fails", "sentence"),
+    [
+        (driver.shutil, "copyfile", full, "The disk is full"),
+        (driver.aside.Exchange, "move_in", full, "The disk is full"),
+        (driver.Classroom, "save", no_room_in_the_database, "The disk that the gradebook is on"),
+    ],
+)
+def test_a_full_disk_ends_the_run_and_leaves_nothing_half(
+    again, monkeypatch, owner, name, fails, sentence
+):
+    hand_in_again(again)
+    before = state(again)
+    with monkeypatch.context() as context:
+        context.setattr(owner, name, fails)
+        done = autograder("grade", STEM, folder=again)
+    assert done.returncode == 2
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.endswith("Nothing was graded.\n")
+    assert state(again) == before
+    assert not list((again / "autograded").rglob(".*"))
+    assert "5 graded" in autograder("grade", STEM, folder=again).stdout
+
+
+def test_a_full_disk_after_the_first(again, monkeypatch):
+    hand_in_again(again)
+
+    def append(*_, append=records.append):
+        monkeypatch.setattr(records, "append", full)
+        append(*_)
+
+    monkeypatch.setattr(records, "append", append)
+    done = autograder("grade", STEM, folder=again)
+    assert done.returncode == 2
+    assert "1 submission is graded and saved; the same command goes on." in done.stderr
+    monkeypatch.undo()
+    assert "4 graded, 1 were graded already." in autograder("grade", STEM, folder=again).stdout
+    assert autograder("records", STEM, folder=again).returncode == 0
+
+
+def test_a_course_that_may_only_be_read(again, monkeypatch):
+    def read_only(path, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    before = state(again)
+    monkeypatch.setattr("builtins.open", partial(only_in, again, read_only, open))
+    done = autograder("grade", STEM, "--regrade", folder=again)
+    monkeypatch.undo()
+    assert done.returncode == 2
+    assert "lock can't be written: this file system is read-only." in done.stderr
+    assert state(again) == before
+
+
+def only_in(folder, fails, real, path, mode="r", *arguments, **options):
+    """Opens files, but none in a folder to be written to."""
+    if str(folder) in str(path) and not set(mode) <= set("rbt"):
+        fails(path)
+    return real(path, mode, *arguments, **options)
+
+
+def locked(folder):
+    other = sqlite3.connect(folder / "gradebook.db")
+    other.execute("BEGIN EXCLUSIVE")
+    return contextlib.closing(other)
+
+
+def test_a_locked_gradebook_is_a_sentence(again, monkeypatch):
+    before = state(again)
+    with locked(again):
+        done = autograder("grade", STEM, "--regrade", folder=again)
+    assert done.returncode == 2
+    assert done.stderr.startswith("The gradebook is locked: another program is writing into it")
+    assert state(again) == before
+
+
+def test_also_if_it_is_locked_while_a_run_goes_on(again, monkeypatch):
+    hand_in_again(again)
+    with contextlib.ExitStack() as stack, monkeypatch.context() as context:
+        context.setattr(driver.Run, "tell", lambda *_: stack.enter_context(locked(again)))
+        done = autograder("grade", STEM, folder=again)
+    assert done.returncode == 2
+    assert done.stderr.startswith("The gradebook is locked: another program is writing into it")
+    assert "1 submission is graded and saved" in done.stderr
+    texts = [path.read_text() for path in sorted((again / "autograded").rglob("*.ipynb"))]
+    assert ["8 of 8 points" in text for text in texts] == [True, False, False, True, True]
+    assert scores(again, "ada")["check_softmax"] == 8.0
+    assert scores(again, "bea")["check_softmax"] == 0.0
+    assert "4 graded" in autograder("grade", STEM, folder=again).stdout
+
+
+def test_autograded_may_lie_on_another_disk(course, graded):
+    other = Path("/dev/shm")
+    if not os.access(other, os.W_OK) or other.stat().st_dev == course.stat().st_dev:
+        pytest.skip("no other file system at hand")
+    with tempfile.TemporaryDirectory(dir=other) as elsewhere:
+        (course / "autograded").symlink_to(elsewhere)
+        done = autograder("grade", STEM, folder=course)
+        assert "5 graded" in done.stdout
+        assert graded_files(course) == graded_files(graded)
+        done = autograder("grade", STEM, "--regrade", "--student", "ada", folder=course)
+        assert "1 graded" in done.stdout
+        assert graded_files(course) == graded_files(graded)
+
+
+def source_says(folder, name, points):
+    """Change what a cell is worth in source/, as an instructor might, and generate nothing."""
+    path = folder / "source" / STEM / f"{STEM}.ipynb"
+    notebook = json.loads(path.read_text())
+    for cell in notebook["cells"]:
+        marks = cell["metadata"].get("nbgrader", {})
+        if marks.get("grade_id") == name:
+            marks["points"] = points
+    path.write_text(json.dumps(notebook))
+
+
+def test_points_changed_in_source_are_said_before_grading(again):
+    source_says(again, "check_softmax", 10)
+    said = "check_softmax is worth 10 there, and 8 in the gradebook"
+    done = autograder("grade", STEM, "--regrade", "--student", "ada", folder=again)
+    assert said in done.stderr
+    assert scores(again, "ada")["check_softmax"] == 8.0
+    classes.run("nbgrader", "generate_assignment", STEM, "--force", folder=again)
+    done = autograder("grade", STEM, "--student", "ada", folder=again)
+    assert said not in done.stderr
+    assert scores(again, "ada")["check_softmax"] == 10.0
+
+
+class Blind:
+    """A cluster whose only worker sees nothing of what was handed in."""
+
+    def __init__(self, address, timeout):
+        pass
+
+    def submit(self, function, batch, orders, **_):
+        blind = [
+            replace(job, notebooks={name: away(path) for name, path in job.notebooks.items()})
+            for job in batch
+        ]
+        task = Future()
+        task.set_result(function(blind, orders))
+        task.status = "finished"
+        return task
+
+    def close(self):
+        pass
+
+
+def away(path):
+    return path.parent.with_name("not here") / path.name
+
+
+def test_a_worker_that_sees_no_files_costs_nobody_points(again, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", SimpleNamespace(Client=Blind))
+    hand_in_again(again)
+    before = state(again)
+    done = autograder("grade", STEM, "--scheduler", "tcp://127.0.0.1:1", folder=again)
+    assert done.returncode == 1
+    assert done.stderr.count("was not graded:") == 5
+    assert "all machines need the same shared folder" in done.stderr
+    assert "missing" not in done.stderr
+    assert state(again) == before
 
 
 def test_a_cluster_needs_dask(course, monkeypatch):

@@ -330,7 +330,15 @@ def test_a_changed_record_is_said(tmp_path):
     path = records.path_of(tmp_path, ASSIGNMENT)
     path.write_text(path.read_text().replace('"student": "b"', '"student": "x"'))
     page = page_of(made)
-    assert "The record of grading was changed after it was written, in front of line 3" in page.text
+    assert "Line 2 was changed after it was written." in page.text
+
+
+def test_a_key_that_cannot_be_read_is_said(tmp_path):
+    made = Course(tmp_path)
+    made.add("a")
+    made.record("a")
+    (seeds.folder(tmp_path) / "key").write_bytes(b"")
+    assert "The course's key can't be read" in page_of(made).text
 
 
 @pytest.mark.parametrize(
