@@ -1,19 +1,42 @@
 """The command `autograder`: one sub-command for each thing it does."""
 
 import argparse
+import contextlib
+import os
 import sys
 from pathlib import Path
 
 from . import doctor
 
 RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit codes
+NOBODY_LISTENS = 141  # what a shell says of any command that SIGPIPE has ended
 
 
 def main(arguments=None):
+    """Run the command; gives its exit code."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            sys.stdout.flush()  # here, and not at Python's end, where nobody could catch it
+    except BrokenPipeError:  # as with `… | head`: nobody reads the rest
+        let_go_of_output()
+        return NOBODY_LISTENS
+
+
+def let_go_of_output():
+    """What is still to be written goes nowhere, also what Python writes at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+
+
+def run(arguments):
     parser = argparse.ArgumentParser(
         prog="autograder", description="The command of The Transformer by hand."
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     about = "check the exercises that files define"
     check = commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
@@ -53,13 +76,21 @@ def main(arguments=None):
     grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
     grade.add_argument("--student", default="*", metavar="ID", help="only this one")
     grade.add_argument("--regrade", action="store_true", help="also what is graded already")
-    grade.add_argument("--resume", action="store_true", help="go on; it does so in any case")
+    grade.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped, if there is one"
+    )
     grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
     grade.add_argument("--json", action="store_true", help="one JSON object a submission")
     grade.add_argument(
         "--trust", action="store_true", help="even where learners' code cannot be shut in"
     )
     grade.set_defaults(run=grade_class)
+
+    about = "say whether the records of grading are as they were written"
+    kept = commands.add_parser("records", help=about, description=f"{about.capitalize()}.")
+    kept.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    kept.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    kept.set_defaults(run=look_at_records)
 
     about = "write a page about what a class has understood, and what not yet"
     report = commands.add_parser("report", help=about, description=f"{about.capitalize()}.")
@@ -73,6 +104,9 @@ def main(arguments=None):
         run=lambda options: doctor.main()
     )
     options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return COULD_NOT
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -198,7 +232,10 @@ def grade_class(options):
     from .grading import warm
 
     if not options.dry_run and not options.scheduler:
-        warm.shared()  # it is ready when all else has been imported
+        try:
+            warm.shared()  # it is ready when all else has been imported
+        except OSError as error:  # a full disk, most likely
+            return complain(f"The sandbox could not be started: {error.strerror or error}.")
     from .grading.driver import main as grade
 
     return grade(options)
@@ -208,6 +245,12 @@ def report_on_class(options):
     from .grading.report import main as report
 
     return report(options)
+
+
+def look_at_records(options):
+    from .grading.records import main as look
+
+    return look(options)
 
 
 def run_audit(options):

@@ -1,14 +1,17 @@
 """`autograder check` as a command: what it prints, and its exit codes."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from autograder.command_line import main
 from autograder.files import exercises_defined, names_defined
 
+ROOT = str(Path(__file__).resolve().parents[2])
 RIGHT = """
 import torch
 def causal_mask(length):
@@ -189,3 +192,28 @@ def test_every_file_that_is_no_python_gets_its_line(file, capsys):
         *(("a.py", True), ("b.py", False), ("c.py", False))
     ]
     assert all("This is no Python yet" in report["message"] for report in found[1:])
+
+
+def test_alone_it_lists_its_commands(capsys):
+    assert main([]) == 2
+    said = capsys.readouterr().out
+    for command in ("check", "course", "grade", "records", "report", "doctor"):
+        assert f"\n    {command} " in said
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--json", "answer.py"]])
+def test_nobody_reads_to_the_end(file, arguments):
+    """As `autograder … | head -1` does: no traceback, and the exit code of such a pipe."""
+    file(WRONG * 20)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([ROOT, *sys.path])}
+    environment.pop("PYTHONUNBUFFERED", None)  # argparse would not say that it could not write
+    run = subprocess.Popen(
+        [sys.executable, "-m", "autograder.command_line", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    run.stdout.close()
+    said = run.stderr.read()
+    run.stderr.close()
+    assert (run.wait(60), said) == (141, b"")
