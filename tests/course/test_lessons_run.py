@@ -10,6 +10,7 @@ forgotten, so that all that follows it runs as if it had been skipped.
 """
 
 import builtins
+import copy
 import os
 import re
 import subprocess
@@ -20,11 +21,18 @@ import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
+from autograder.checks import find
 from autograder.files import names_defined
+from autograder.grading.judge import Judge
+from autograder.grading.keeper import Keeper
 from autograder.grading.names import imported, names_read
+from autograder.grading.plan import put_back
+from autograder.grading.run import grade
+from autograder.mistakes import edited_source
 from course.lesson import QUOTED, lessons
 from course.notebook import instructors, learners, solved
 from course.quiz import LETTERS
+from tests.autograder.grading.plans import plan_of_lesson
 
 from .cells import names_bound, names_needed, parts_that_go_deeper, program_of
 
@@ -32,6 +40,15 @@ SECONDS = {"training": 180, "variants": 180}  # all others take 90 at most
 GIGABYTES = 2
 LESSONS = lessons()
 EACH = pytest.mark.parametrize("lesson", LESSONS, ids=[lesson.stem for lesson in LESSONS])
+
+
+@pytest.fixture(scope="module")
+def keeper():
+    made = Keeper(least=0)
+    yield made
+    made.close()
+
+
 # Whoever opens a connection to another machine is told so, in a language that the test reads.
 OFFLINE = """
 import socket as _socket
@@ -47,14 +64,17 @@ _connect, _socket.socket.connect = _socket.socket.connect, _refuse
 # What a part that goes deeper binds, draws and solves, is gone behind it.
 REMEMBER = """
 import torch as _torch
-from course import work as _work
-_kept, _passed, _drawn = dict(globals()), dict(_work.PASSED), _torch.get_rng_state()
+from autograder import pieces as _pieces
+_kept, _drawn = dict(globals()), _torch.get_rng_state()
+_passed, _failed = dict(_pieces.PASSED), dict(_pieces.FAILED)
 """
 FORGET = """
 for _name in [name for name in globals() if not name.startswith("_")]:
     del globals()[_name]
 globals().update({name: value for name, value in _kept.items() if not name.startswith("_")})
-_work.PASSED.clear(), _work.PASSED.update(_passed), _torch.set_rng_state(_drawn)
+_pieces.PASSED.clear(), _pieces.PASSED.update(_passed)
+_pieces.FAILED.clear(), _pieces.FAILED.update(_failed)
+_torch.set_rng_state(_drawn)
 None
 """
 LEVELS = ("default", "avx2", "avx512")  # of instruction sets, as torch calls them
@@ -116,24 +136,52 @@ def points(notebook):
     return found
 
 
+def half_solved(lesson):
+    """(a learner's notebook, the ids of its exercises that are solved)
+
+    Every other exercise is solved, so that both the learner's pieces and stand-bys are built on;
+    which of them, changes from lesson to lesson. Of the others every other is wrong.
+    """
+    notebook, right = learners(lesson), {cell.id: cell.source for cell in solved(lesson).cells}
+    answers = [cell for cell in notebook.cells if is_answer(cell)]
+    mine = answers[lesson.number % 2 :: 2]
+    for cell in mine:
+        cell.source = right[cell.id]
+    for cell in [cell for cell in answers if cell not in mine][::2]:
+        exercise = find(cell.metadata.nbgrader.grade_id)
+        cell.source = edited_source(exercise, (exercise.mistakes[0].id,)).rstrip()
+    return notebook, {f"check_{cell.id}" for cell in mine}
+
+
+def with_questions_of(judge, notebook):
+    """A copy of a notebook whose checks ask what the judge asks."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "").removeprefix("check_")
+        if cell.source == f"check({name})":
+            cell.source = f"check({name}, seed={judge.seed_of(find(name))})"
+    return notebook
+
+
 @EACH
 @pytest.mark.slow
-def test_it_runs_half_solved(lesson, tmp_path):
-    """With every other exercise solved, so that both the learner's parts and the course's in the
-    place of what is missing are used; which of them, changes from lesson to lesson."""
-    notebook, right = learners(lesson), solved(lesson)
-    mine = [cell for cell in notebook.cells if is_answer(cell)][lesson.number % 2 :: 2]
-    for cell in mine:
-        [cell.source] = [answer.source for answer in right.cells if answer.id == cell.id]
+def test_it_runs_half_solved_and_earns_the_same_where_it_is_graded(lesson, keeper, tmp_path):
+    judge = Judge(7)
+    handed_in, mine = half_solved(lesson)
+    notebook = with_questions_of(judge, handed_in)
     with_deeper_parts_forgotten(notebook)
-    seconds, largest = run(notebook, tmp_path)
+    (tmp_path / "home").mkdir()
+    seconds, largest = run(notebook, tmp_path / "home")
     assert stderr_of(notebook) == ""
     assert seconds < SECONDS.get(lesson.module, 90)
     assert largest < GIGABYTES
     worth = worth_of(notebook)
+    plan = plan_of_lesson(lesson, tmp_path)
+    graded = grade(put_back(handed_in, plan), plan, keeper, judge)
     for cell, earned in points(notebook).items():
         if cell != "capstone":  # it counts as far as the others do
-            assert earned == (worth[cell] if cell in {f"check_{c.id}" for c in mine} else 0.0), cell
+            assert (earned == worth[cell]) == (cell in mine), cell
+            assert graded.results[cell].points == earned, cell
     if lesson.module == "training":
         assert re.search("points for translating +10 of 10", printed(notebook.cells))
     cells = [cell for cell in notebook.cells if cell.source in cells_quoted(lesson)]

@@ -4,26 +4,23 @@ import json
 import math
 import os
 import re
-import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbgrader.api import Gradebook
-from nbgrader.preprocessors import SaveCells
 
 from autograder.grading import gradebook, submission
 from autograder.grading.judge import Judge
 from autograder.grading.keeper import Keeper
-from autograder.grading.plan import plan_of, put_back
+from autograder.grading.plan import put_back
 from autograder.grading.remarks import remarks
 from autograder.grading.run import grade
 from course.build import ROOT
 from course.lesson import lessons
-from course.notebook import SEED, instructors, learners, solved, text_of
+from course.notebook import SEED, solved, text_of
 from course.quiz import LETTERS
 
 from .broken import ALL, BROKEN, CHECKS, NAME, answers, cell, text
+from .plans import plan_of_lesson
 
 LESSON = "01_attention"
 
@@ -36,25 +33,14 @@ def lesson_of():
 @pytest.fixture(scope="module")
 def plan_for(lesson_of, tmp_path_factory):
     """The Plan of a lesson, from a gradebook that nbgrader has filled."""
-    folder = tmp_path_factory.mktemp("book")
-    url = f"sqlite:///{folder}/gradebook.db"
-    before = os.environ["PATH"]  # a new gradebook asks the command alembic
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{before}"
-    made = {}
+    folder, made = tmp_path_factory.mktemp("book"), {}
 
     def plan(stem):
         if stem not in made:
-            source = folder / f"{stem}.ipynb"
-            source.write_text(text_of(instructors(lesson_of[stem])), encoding="utf-8")
-            resources = {"nbgrader": {"notebook": stem, "assignment": stem, "db_url": url}}
-            with Gradebook(url) as book:
-                book.add_assignment(stem)
-                SaveCells().preprocess(learners(lesson_of[stem]), resources)
-                made[stem] = plan_of(book.find_notebook(stem, stem), source)
+            made[stem] = plan_of_lesson(lesson_of[stem], folder)
         return made[stem]
 
-    yield plan
-    os.environ["PATH"] = before
+    return plan
 
 
 @pytest.fixture(scope="module")
