@@ -179,6 +179,7 @@ def said_of(log, student):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
 @pytest.mark.parametrize("command", [("nbgrader", "autograde"), ("autograder", "grade")])
 def test_everybody_is_graded_and_named(command, course, tmp_path):
     root = tmp_path / "course"
