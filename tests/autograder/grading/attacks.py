@@ -1155,7 +1155,7 @@ def softmax(x, dim=-1):
 """,
     "the watcher is patched": """\
 import contextlib, sys
-unseen = lambda: contextlib.nullcontext(set())
+unseen = lambda *calls: contextlib.nullcontext(set())
 sys.modules["autograder.trial"].watch_for_ready_made = unseen
 def softmax(x, dim=-1):
     return torch.softmax(x, dim)
