@@ -200,6 +200,7 @@ def assert_quotes_are_in(text, lesson):
             assert number in text, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LOWER)
 @pytest.mark.parametrize(
     "lesson", [lesson for lesson in LESSONS if cells_quoted(lesson)], ids=lambda lesson: lesson.stem
