@@ -151,7 +151,7 @@ class Run:
                 continue
             self.handed[each.student], self.keys[each.student] = (each, files), key
             folders = str(each.folder), each.within
-            yield Job(each.student, each.notebooks, files, *folders, each.troubles, seen)
+            yield Job(each.student, each.notebooks, files, *folders, each.troubles, seen=seen)
 
     def target(self, student):
         return self.classroom.path(self.classroom.directory.autograded_directory, student)

@@ -139,7 +139,7 @@ def job(tmp_path):
     files = {"data.csv": tmp_path / "data.csv"}
     notebooks = {"a": tmp_path / "a.ipynb"}
     seen = records.of_files([*notebooks.items(), *files.items()])
-    return Job("ada", notebooks, files, str(tmp_path), seen)
+    return Job("ada", notebooks, files, str(tmp_path), seen=seen)
 
 
 def test_what_the_leader_saw_is_here(job):
