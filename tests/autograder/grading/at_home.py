@@ -2,87 +2,81 @@
 
     python -m tests.autograder.grading.at_home SEED FILE …
 
-The seed is the judge's, so that the same is asked. Each runs in a copy of one warm process, with
-IPython and `check` as in JupyterLab. Of the cells that only show something it runs what later cells
-build on: the imports from `course.mine`. (That a whole lesson, with all its training, earns the
-same is tested once for each lesson, in a kernel.)
+The seed is the judge's, so that the same is asked. IPython and `check` are those of JupyterLab; one
+process runs notebook after notebook, each with names of its own, as what known mistakes
+answer is worked out only once in it. Of the cells that only show something it runs what later
+cells build on: the imports from `course.mine`. (That a whole lesson, with all its training, earns
+the same is tested once for each lesson, in a kernel.)
 """
 
 import contextlib
+import gc
+import io
 import json
 import os
 import sys
 import tempfile
 
 import nbformat
+import torch
+from IPython.core.interactiveshell import InteractiveShell
 
+from autograder import limits, pieces
+from autograder import notebook as door
 from autograder.grading.demonstrations import MINE
+from autograder.grading.judge import Judge
 from autograder.grading.names import imported_from
 
+VERDICTS = []  # of the cell that runs
 
-def run(path, judge):
+
+def run(path, shell):
     """{grade id: [points, diagnosis]} of a notebook."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    from autograder import limits
-    from autograder import notebook as door
-
-    shell = InteractiveShell.instance()
-    verdicts, examine = [], door.examine_learners
-    door.show = verdicts.append
-    door.examine_learners = lambda exercise, subject, names, missing, seed, *more: examine(
-        exercise, subject, names, missing, judge.seed_of(exercise), *more
-    )
-    limits.PATIENCE = limits.UNHURRIED
+    shell.reset()
+    pieces.PASSED.clear()
+    pieces.FAILED.clear()
     earned = {}
     for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type != "code":
-            continue
-        known = cell.metadata.get("nbgrader", {})
-        source = cell.source
-        if "demonstration" in cell.metadata.get("tags", ()):
-            pairs = imported_from(source, MINE)
-            source = "\n".join(f"from {MINE} import {name} as {here}" for name, here in pairs)
-        verdicts.clear()
-        result = shell.run_cell(source, store_history=True)
-        if known.get("grade"):
-            points = result.result if result.success else 0.0
-            found = [verdict.diagnosis for verdict in verdicts]
-            earned[known["grade_id"]] = [float(points or 0.0), found[0] if found else None]
+        if cell.cell_type == "code":
+            VERDICTS.clear()
+            with contextlib.redirect_stdout(io.StringIO()):
+                result = shell.run_cell(shortened(cell), store_history=True)
+            known = cell.metadata.get("nbgrader", {})
+            if known.get("grade"):
+                points = result.result if result.success else 0.0
+                diagnosis = VERDICTS[0].diagnosis if VERDICTS else None
+                earned[known["grade_id"]] = [float(points or 0.0), diagnosis]
     return earned
 
 
-def in_a_copy(path, judge):
-    """The same in a forked process, which shows nothing."""
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(ours)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(nowhere, standard)
-        with tempfile.TemporaryDirectory() as folder, contextlib.suppress(BaseException):
-            os.chdir(folder)
-            with os.fdopen(theirs, "w") as pipe:
-                json.dump(run(path, judge), pipe)
-        os._exit(0)
-    os.close(theirs)
-    with os.fdopen(ours) as pipe:
-        told = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(told) if told else None
+def shortened(cell):
+    """The source of a cell, of a demonstration only what later cells build on."""
+    if "demonstration" not in cell.metadata.get("tags", ()):
+        return cell.source
+    pairs = imported_from(cell.source, MINE)
+    return "\n".join(f"from {MINE} import {name} as {here}" for name, here in pairs)
+
+
+def ask_what_the_judge_asks(seed):
+    """Whenever `check` draws inputs; and nothing depends on how busy this machine is."""
+    judge, examine = Judge(seed), door.examine_learners
+
+    def examine_with_seed(exercise, subject, names, missing, seed, *more):
+        return examine(exercise, subject, names, missing, judge.seed_of(exercise), *more)
+
+    door.examine_learners, door.show = examine_with_seed, VERDICTS.append
+    limits.PATIENCE = limits.UNHURRIED
 
 
 def main(seed, *paths):
-    import torch
-
-    from autograder.checks import all_exercises
-    from autograder.grading.judge import Judge
-
     torch.set_num_threads(1)
-    all_exercises()
-    judge = Judge(int(seed))
-    json.dump({path: in_a_copy(path, judge) for path in paths}, sys.stdout)
+    ask_what_the_judge_asks(int(seed))
+    shell = InteractiveShell.instance()
+    gc.freeze()  # the shell collects garbage between notebooks: torch is none
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # nothing is kept
+        json.dump({path: run(path, shell) for path in paths}, sys.stdout)
+        os.chdir("/")
 
 
 if __name__ == "__main__":
