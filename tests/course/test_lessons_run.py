@@ -210,6 +210,7 @@ def test_what_is_quoted_is_the_same_with_other_kernels(lesson, level, tmp_path):
     program = program_of(instructors(lesson), cells_quoted(lesson))
     program = program.replace("torch.set_num_threads(1)", "torch.set_num_threads(2)")
     asked = {"ATEN_CPU_CAPABILITY": level, "OMP_NUM_THREADS": "2", "MPLBACKEND": "Agg"}
+    asked["OMP_WAIT_POLICY"] = "PASSIVE"  # or else two threads wait busily for one core
     ran = subprocess.run(
         [sys.executable, "-c", f"{program}\nprint(torch.backends.cpu.get_cpu_capability())"],
         cwd=tmp_path,
