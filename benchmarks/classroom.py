@@ -1,8 +1,9 @@
 """How fast is a class graded, beside nbgrader's own command, on the same submissions?
 
-`make bench-grading`. Stock nbgrader runs every cell of a notebook in a kernel. So it is timed
-twice: with the lesson as it is, and with the lesson's demonstrations taken out, which is all that
-`autograder grade` runs.
+`make bench-grading`. Stock nbgrader runs every cell of a notebook in a kernel, and torch in it takes
+all cores, which slows it down. So it is timed in three ways. The fair one comes first: equal work,
+which is the lesson without its demonstrations, and one thread. Then the same as it runs by
+default, and last the whole lesson. Its start is shared among the submissions that it is given.
 """
 
 import argparse
@@ -73,12 +74,12 @@ def make(folder, stem, count, config, demonstrations=True):
         (handed / "timestamp.txt").write_text("2026-01-01 12:00:00 UTC")
 
 
-def run(command, folder):
-    """Seconds that a command takes, and the most memory that it or a child of it took."""
+def run(command, folder, **settings):
+    """Seconds that a command takes."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     started = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path}, check=True, text=True,
-                   capture_output=True)  # fmt: skip
+    subprocess.run(command, cwd=folder, env=os.environ | {"PATH": path} | settings, check=True,
+                   text=True, capture_output=True)  # fmt: skip
     return time.perf_counter() - started
 
 
@@ -98,11 +99,11 @@ def memory_of(command, folder):
     return time.perf_counter() - started, int(done.stdout.split()[-1]) * 1024
 
 
-def stock(stem, count, demonstrations):
+def stock(stem, count, demonstrations, **settings):
     """Seconds a submission, of nbgrader's own command."""
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder), stem, count, STOCK, demonstrations)
-        return run(["nbgrader", "autograde", stem], folder) / count
+        return run(["nbgrader", "autograde", stem], folder, **settings) / count
 
 
 def ours(stem, count):
@@ -128,8 +129,12 @@ def main():
         own.append(seconds / size)
         rows.append(row(f"autograder grade, {size}", size / seconds, seconds, memory))
         print(f"(one submission alone: {alone:.1f} s, most of it to start)", flush=True)
-    for what, demonstrations in (("the whole lesson", True), ("no demonstrations", False)):
-        each = stock(options.lesson, options.stock, demonstrations)
+    for what, demonstrations, settings in (
+        ("no demonstrations, one thread", False, {"OMP_NUM_THREADS": "1"}),
+        ("no demonstrations", False, {}),
+        ("the whole lesson", True, {}),
+    ):
+        each = stock(options.lesson, options.stock, demonstrations, **settings)
         ratio = each / own[0]
         name = f"nbgrader autograde, {options.stock}, {what}"
         rows.append((name, f"{60 / each:.1f}", f"{each:.2f}", f"{ratio:.0f} × slower", ""))
