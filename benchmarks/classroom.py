@@ -1,9 +1,9 @@
 """How fast is a class graded, beside nbgrader's own command, on the same submissions?
 
-`make bench-grading`. Stock nbgrader runs every cell of a notebook in a kernel, where torch takes all
-cores, which slows it down. So it is timed in three ways. The fair one comes first: equal work,
-which is the lesson without its demonstrations, and one thread. Then the same as it runs by
-default, and last the whole lesson. Its start is shared among the submissions that it is given.
+`make bench-grading`. Stock nbgrader runs every cell of a notebook in a kernel, where torch takes
+all cores, which slows it down. So it is timed in three ways. The fair one comes first: equal
+work, which is the lesson without its demonstrations, and one thread. Then the same as it runs
+by default, and last the whole lesson. Its start is shared among the submissions it is given.
 """
 
 import argparse
