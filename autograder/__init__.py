@@ -18,6 +18,8 @@ How it works, from what is asked to what is said:
     examine       all of that for one implementation, up to a verdict
     verdict       points, diagnosis and explanation, as data and as text
 
+`aside` puts files and folders in their places whole, or not at all.
+
 Doors to it: `notebook` (check, with `card`), `command_line` (with `files` and `workers`), and
 `grading/` for classes. `bank` holds right and wrong answers that nobody edited together, and
 `audit` asks how well they are told apart.

@@ -26,7 +26,6 @@ From what was handed in to what is said about it:
     records       one line for each grading: how, with which protection, and what came of it
     chain         seals these lines: what is changed or cut off later shows
     seeds         the course's key, and which questions are asked
-    aside         files and folders that are there whole or not at all
     unfinished    what a run that was stopped was asked to do
     stale         does source/ say something else than the gradebook?
     trouble       full disks, locked gradebooks and the like, in sentences

@@ -17,7 +17,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
-from . import aside
+from .. import aside
 
 BESIDE = ".head"  # what the head's name ends with
 SEAL = b'"seal": "'

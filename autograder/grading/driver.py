@@ -14,8 +14,8 @@ import sys
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from .. import aside
 from . import (
-    aside,
     quick,  # noqa: F401 - before what it makes quicker
     records,
     seeds,

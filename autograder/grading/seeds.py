@@ -11,7 +11,7 @@ import re
 import secrets
 from pathlib import Path
 
-from . import aside
+from .. import aside
 from .trouble import CourseError
 
 FOLDER = ".autograder"

@@ -9,7 +9,8 @@ import secrets
 import time
 from dataclasses import asdict, dataclass, field
 
-from . import aside, seeds
+from .. import aside
+from . import seeds
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import stat
 
 import pytest
 
-from autograder.grading import aside, seeds
+from autograder import aside
+from autograder.grading import seeds
 from autograder.grading.trouble import CourseError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.grading.aside import Exchange, create, write
+from autograder.aside import Exchange, create, write
 
 
 def filled(folder, text="new"):

@@ -45,10 +45,11 @@ def written(path, data):
             os.close(descriptor)
         yield beside
     except OSError as error:
-        error.filename = error.filename or str(path)
+        error.filename = str(path)  # what somebody knows, and not what it is called meanwhile
         raise
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 def write_all(descriptor, data):
@@ -85,7 +86,9 @@ class Exchange:
 
     def __enter__(self):
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        self.clean_up()  # after a run that was killed
+        if self.old.exists() and not self.target.exists():  # a run was killed between two moves
+            self.old.rename(self.target)
+        self.clean_up()
         self.fresh.mkdir()
         return self
 
