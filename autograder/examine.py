@@ -28,8 +28,8 @@ THE_COURSES_OWN = (
     "with your own version again, and then this one."
 )
 LET_OTHERS = (
-    "Your code lets the course's own {names} do the work. Other exercises may build on it until "
-    "yours is right; here `{name}` is what you build."
+    "Your code calls the course's own {names}. What comes later may be built on it; this exercise "
+    "asks you to write `{name}` yourself."
 )
 
 
@@ -146,9 +146,10 @@ def judge(exercise, subject, records, seed, known=None, patience=None):
         (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
         verdict.score += 0 if promise.name in broken else promise.points
     ready_made = refused(noted("ready made", records), exercise.refuses)
-    called = noted("pieces", records)
+    called, inside = noted("pieces", records), noted("pieces inside", records)
     verdict.built_on = [piece for piece in called if not pieces.is_too_far(piece, exercise.id)]
-    borrowed = [piece for piece in called if piece not in verdict.built_on]
+    borrowed = [piece for piece in called + inside if pieces.is_too_far(piece, exercise.id)]
+    verdict.unwatched = bool(noted("unwatched", records))
     if is_stub(records[-1].answer):
         verdict.score, verdict.works = 0, []
         verdict.missing = [promise.says for promise in exercise.properties]

@@ -10,11 +10,12 @@ Nobody earns points with a stand-by, or with the reference: who calls whom is wa
 import contextlib
 import importlib
 import inspect
+import os
 import sys
 from dataclasses import dataclass, field
 
 from .ready_made import name_elsewhere
-from .their_code import code_objects, method_code
+from .their_code import method_code
 
 STAND_BYS, REFERENCE = "course.stand_bys", "solutions"  # where the course keeps them
 MISSING = object()
@@ -52,30 +53,51 @@ def earlier(name):
 
 @contextlib.contextmanager
 def standing_by(namespace, name, missing=True):
-    """While a piece is examined, those before it work, whatever became of them.
+    """While a piece is examined, those before it work: what has not passed its check is replaced.
 
     Args:
         namespace: the dict in which the learner's code finds its names.
         name: of what is examined.
         missing: also stand by for what is not there at all.
     """
-    replaced = {}
+    replaced, put = {}, {}
     for piece in earlier(name):
         there = namespace.get(piece, MISSING)
-        failed = there is not MISSING and FAILED.get(piece, MISSING) is there
-        if failed or (there is MISSING and missing):
+        passed = there is not MISSING and PASSED.get(piece, MISSING) is there
+        if not passed and (there is not MISSING or missing):
             replaced[piece] = there
-            namespace[piece] = stand_by(piece)
+            namespace[piece] = put[piece] = to_build_on(piece)
     try:
         yield
     finally:
         for piece, there in replaced.items():
-            if namespace.get(piece) is stand_by(piece):
+            if namespace.get(piece) is put[piece]:
                 namespace.pop(piece)
                 namespace.update({} if there is MISSING else {piece: there})
 
 
+def names_around(version, otherwise):
+    """The dict in which a function, or the methods of a class, find their names."""
+    values = vars(version).values() if inspect.isclass(version) else [inspect.unwrap(version)]
+    functions = [getattr(value, "__func__", value) for value in values]
+    found = [f.__globals__ for f in functions if inspect.isfunction(f)]
+    return found[0] if found else otherwise
+
+
 # --- Who did the work? ----------------------------------------------------------------------------
+
+OURS = {}  # {id: version} of what is wrong on purpose
+
+
+def is_ours(version):
+    """Is it the course's own, the reference or made of it, and no learner's?"""
+    return OURS.get(id(version)) is version or bool(piece_of(version))
+
+
+def vouch_for(version):
+    """It was made of the reference, to be wrong on purpose."""
+    OURS[id(version)] = version
+    return version
 
 
 def piece_of(version):
@@ -103,6 +125,7 @@ class Known:
 
 
 KNOWN = {}  # {id of a code: Known}
+FOLDERS = set()  # in which that code lies
 LOOKED_THROUGH = set()  # modules whose code is in KNOWN
 
 
@@ -117,6 +140,7 @@ def known_code():
                 for name in names:
                     for code in own_code(getattr(module, name, None)):
                         KNOWN.setdefault(id(code), Known(code, f"{lesson}.{name}"))
+                        FOLDERS.add(os.path.dirname(code.co_filename))
     return KNOWN
 
 
@@ -124,7 +148,7 @@ def own_code(version):
     """The code of a function, or of the methods that a class itself defines."""
     if inspect.isclass(version):
         return [code for value in vars(version).values() for code in method_code(value)]
-    return code_objects(version) if inspect.isfunction(version) else []
+    return [version.__code__] if inspect.isfunction(version) else []
 
 
 @dataclass
@@ -138,8 +162,23 @@ class Calls:
     """
 
     pieces: set = field(default_factory=set)
+    inside: set = field(default_factory=set)
     ready_made: set = field(default_factory=set)
     running: object = None
+    lost: bool = False
+
+    def by_course(self, frame):
+        """Is it the course's own code that calls torch here, and not a learner's that it calls?"""
+        if self.running is None:
+            return False
+        while frame is not None and is_between(frame.f_code.co_filename):
+            frame = frame.f_back
+        return frame is not None and os.path.dirname(frame.f_code.co_filename) in FOLDERS
+
+
+def is_between(filename):
+    """Is this torch, or what watches it?"""
+    return "/torch/" in filename or filename.endswith("/ready_made.py")
 
 
 @contextlib.contextmanager
@@ -148,12 +187,12 @@ def watch_for_pieces():
     calls, known, before = Calls(), known_code(), sys.getprofile()
 
     def note(frame, event, argument):
-        if calls.running is None:
-            if event == "call" and id(frame.f_code) in known:
-                calls.pieces.add(known[id(frame.f_code)].piece)
-                calls.running = frame
-            elif event == "call" and (name := name_elsewhere(frame)):
-                calls.ready_made.add(name)
+        if event == "call" and id(frame.f_code) in known:
+            piece = known[id(frame.f_code)].piece
+            (calls.pieces if calls.running is None else calls.inside).add(piece)
+            calls.running = calls.running or frame
+        elif event == "call" and calls.running is None and (name := name_elsewhere(frame)):
+            calls.ready_made.add(name)
         elif event == "return" and frame is calls.running:
             calls.running = None
 
@@ -161,4 +200,5 @@ def watch_for_pieces():
     try:
         yield calls
     finally:
-        sys.setprofile(before)
+        calls.lost = sys.getprofile() is not note
+        sys.setprofile(before if callable(before) else None)  # a profiler in C cannot be put back

@@ -4,6 +4,7 @@ The checks ask a Subject, and never call learners' code themselves. So it makes 
 them where that code lives; see grading/ for one behind a wall.
 """
 
+from .pieces import is_ours
 from .their_code import find_line, line_of_problem
 from .trial import NOTHING, ask
 
@@ -17,7 +18,7 @@ class Subject:
     @property
     def trusted(self):
         """The reference may call the fused kernels that learners are to understand first."""
-        return is_reference(self.implementation)
+        return is_ours(self.implementation)
 
     def ask(self, trial, watch=NOTHING):
         """The Answer to a trial, in a form that can be compared."""
@@ -35,7 +36,3 @@ class Subject:
     def line_of_problem(self, problem):
         """The innermost of the learner's lines that an exception passed through, or None."""
         return line_of_problem(self.implementation, problem)
-
-
-def is_reference(implementation):
-    return str(getattr(implementation, "__module__", "")).startswith("solutions.")

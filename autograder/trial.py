@@ -108,7 +108,7 @@ def call(returns=("output",), sizes=None, **arguments):
 # What is watched for while an implementation runs: nothing; whether the course's own pieces are
 # called; and torch's ready-made functions and modules, too, which doubles the time.
 NOTHING, PIECES, EVERYTHING = range(3)
-NOTED = ("pieces", "ready made")  # the facts that watching gives
+NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
 def run(subject, trial, device="cpu", watch=NOTHING, made=None):
@@ -173,7 +173,9 @@ def digested(answer, trial):
 def perform(subject, trial, device, answer, watch=NOTHING, made=None):
     """Build, load, call, and note everything in `answer` as soon as it is known."""
     if trial.build is not None:
-        subject = construct(subject, trial, device, made)
+        with watch_for_pieces() if watch else contextlib.nullcontext() as calls:
+            subject = construct(subject, trial, device, made)
+        note_calls(answer, calls) if watch else None
         if not isinstance(subject, nn.Module):
             answer.facts["built"] = describe_value(subject)
             return
@@ -196,7 +198,8 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
                     used = around.enter_context(watch_for_ready_made(calls))
             returned = target(*given.values(), **options)
         if watch and number == 0:
-            answer.facts |= {"pieces": sorted(calls.pieces), "ready made": sorted(used)}
+            answer.facts["ready made"] = sorted(used)
+            note_calls(answer, calls)
         outputs = note_returned(answer, returned, call.returns, suffix)
         if isinstance(returned, nn.Module):
             same = any(returned is value for value in given.values())
@@ -218,6 +221,15 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
             inputs = {name: x for name, x in inputs.items() if x.requires_grad}
             note_gradients(answer, outputs, inputs, suffix)
         del given, options, returned
+
+
+def note_calls(answer, calls):
+    """Keep which of the course's own pieces were called, and whether that could be seen."""
+    lost = ["sys.setprofile"] if calls.lost else []
+    for fact, names in zip(
+        ("pieces", "pieces inside", "unwatched"), (calls.pieces, calls.inside, lost)
+    ):
+        answer.facts[fact] = sorted({*answer.facts.get(fact, ()), *names})
 
 
 def construct(kind, trial, device, made):

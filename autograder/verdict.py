@@ -21,6 +21,7 @@ class Verdict:
         line: the learner's line where it happened, if one was found.
         name, yours, expected: arrays to show side by side, if there are any.
         printed: what the learner's code printed.
+        unwatched: did something stop us from seeing what ran?
         built_on: ids of the course's own pieces that it called, in the place of the learner's.
         hints: three steps.
     """
@@ -39,6 +40,7 @@ class Verdict:
     yours: object = None
     expected: object = None
     printed: str = ""
+    unwatched: bool = False
     built_on: list[str] = field(default_factory=list)
     hints: tuple[str, ...] = ()
     seconds: float = 0.0

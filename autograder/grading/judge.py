@@ -129,9 +129,10 @@ class Judge:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's, about numbers of odd kinds
-                result = result_of(cell, self.examine(exercise, box, name, cells, seconds))
+                verdict = self.examine(exercise, box, name, cells, seconds)
+                result = result_of(cell, verdict)
                 if result.points:
-                    result.trouble = suspicion(exercise, name, cells)
+                    result.trouble = suspicion(exercise, name, cells, verdict.unwatched)
                 return result
         except EndedError as end:
             end.result = result_of(cell, end.verdict)
@@ -213,7 +214,7 @@ def result_of(cell, verdict):
     )
 
 
-def suspicion(exercise, name, cells):
+def suspicion(exercise, name, cells, unwatched=False):
     """What whoever grades should look at in cells that earned points; "" if nothing."""
     source = next((c for c in reversed(cells) if name in names_defined(c)), "")
     found = [
@@ -225,6 +226,8 @@ def suspicion(exercise, name, cells):
         for each in dict.fromkeys(cells)
         for number, line in detours(each)[:1]
     ]
+    if unwatched:
+        found.insert(0, f"{exercise.id} earned points while what watches it was switched off")
     return "; ".join(found[:3])
 
 

@@ -10,7 +10,10 @@ from functools import lru_cache
 from ..ready_made import LIBRARIES
 
 # What an answer has no use for, and who hides something from the watcher does.
-MODULES = ("gc", "ctypes", "threading", "_thread", "concurrent", "multiprocessing", "importlib")
+MODULES = (
+    *("gc", "ctypes", "threading", "_thread", "concurrent", "multiprocessing", "importlib"),
+    *("asyncio", "profile", "cProfile"),
+)
 ATTRIBUTES = (
     *("_getframe", "_current_frames", "currentframe", "f_back", "f_globals", "f_locals"),
     *("settrace", "setprofile", "__globals__", "__code__", "__closure__", "__subclasses__"),

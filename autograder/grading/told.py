@@ -22,7 +22,7 @@ def told(exercise_id, diagnosis):
     try:
         exercise = find(exercise_id)
         if diagnosis == READY_MADE:
-            says = "Your code lets torch's ready-made version do the work."
+            says = "Your code lets a ready-made version do the work."
             instead = f": {exercise.instead}" if exercise.instead else "."
             return says, f"This exercise is about building the thing{instead}"
         if diagnosis == BORROWED:

@@ -1,8 +1,12 @@
 """Stand-bys work, are not the model answers, and earn nothing."""
 
 import ast
+import contextlib
+import cProfile
+import functools
 import inspect
 import re
+import sys
 
 import pytest
 import torch
@@ -71,7 +75,7 @@ def test_what_only_calls_it_earns_nothing(exercise, version):
     subject = stand_by(exercise.name) if version == "stand-by" else exercise.reference
     verdict = examine_learners(exercise, called(subject), {}, seed=1)
     assert (verdict.score, verdict.diagnosis) == (0, BORROWED)
-    assert f"own `{exercise.name}` do the work" in " ".join(verdict.explanation)
+    assert f"calls the course's own `{exercise.name}`" in " ".join(verdict.explanation)
 
 
 def own_attention(query, key, value, mask=None):
@@ -101,16 +105,19 @@ def test_what_comes_later_may_not():
 
     verdict = examine_learners(find("softmax"), softmax, {}, seed=1)
     assert verdict.diagnosis == BORROWED
-    assert "own `scaled_dot_product_attention` do the work" in " ".join(verdict.explanation)
+    assert "own `scaled_dot_product_attention`" in " ".join(verdict.explanation)
 
 
 def test_torch_may_do_in_a_stand_by_what_a_learner_must_not():
     """LayerNorm's stand-by is torch's own, and a block may be built on it; not so torch's block."""
 
-    class EncoderBlock(encoder_block.EncoderBlock):
-        def __init__(self, d_model, *sizes, **options):
-            super().__init__(d_model, *sizes, **options)
+    class EncoderBlock(torch.nn.Module):
+        def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+            super().__init__()
+            self.self_attention = encoder_block.MultiHeadAttention(d_model, num_heads, dropout)
+            self.feed_forward = encoder_block.FeedForward(d_model, d_ff, dropout)
             self.norm1, self.norm2 = (stand_by("LayerNorm")(d_model) for _ in range(2))
+            self.dropout, self.norm_first = torch.nn.Dropout(dropout), norm_first
 
         def forward(self, x, mask=None):
             def look(y):
@@ -122,10 +129,89 @@ def test_torch_may_do_in_a_stand_by_what_a_learner_must_not():
             x = self.norm1(x + look(x))
             return self.norm2(x + self.dropout(self.feed_forward(x)))
 
-    EncoderBlock.__module__ = __name__
     verdict = examine_learners(find("EncoderBlock"), EncoderBlock, {}, seed=1)
     assert verdict.passed, verdict.text()
     assert "encoder_block.LayerNorm" in verdict.built_on
+
+
+class MadeInTheConstructor(torch.nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        whole = stand_by("PositionalEncoding")(d_model, max_length, dropout)
+        self.register_buffer("encoding", whole.table, persistent=False)
+        self.dropout = torch.nn.Dropout(dropout)
+
+    def forward(self, x):
+        return self.dropout(x + self.encoding[: x.shape[-2]].to(x.dtype))
+
+
+def test_nor_one_that_is_made_while_building():
+    verdict = examine_learners(find("PositionalEncoding"), MadeInTheConstructor, {}, seed=1)
+    assert verdict.diagnosis == BORROWED
+
+
+class Disguise:
+    """Pretends to be a tensor, to be called back where nobody looks."""
+
+    def __init__(self, work):
+        self.work = work
+
+    def is_floating_point(self):
+        self.work()
+        return True
+
+
+@pytest.mark.parametrize("ready_made", [True, False])
+def test_nor_one_that_an_earlier_one_is_made_to_call(ready_made):
+    def self_attention(x, w_query, w_key, w_value, mask=None):
+        found = []
+
+        def work():
+            if ready_made:
+                q, k, v = x @ w_query, x @ w_key, x @ w_value
+                found.append(torch.nn.functional.scaled_dot_product_attention(q, k, v))
+            else:
+                found.append(attention.self_attention(x, w_query, w_key, w_value, mask))
+
+        with contextlib.suppress(Exception):
+            stand_by("softmax")(Disguise(work))
+        return found[0]
+
+    verdict = examine_learners(find("self_attention"), self_attention, {}, seed=1)
+    assert (verdict.score, verdict.diagnosis) == (0, "ready_made" if ready_made else BORROWED)
+
+
+def test_a_name_makes_nobody_the_course():
+    def softmax(x, dim=-1):
+        return torch.softmax(x, dim)
+
+    softmax.__module__ = "solutions.attention"
+    assert examine_learners(find("softmax"), softmax, {}, seed=1).diagnosis == "ready_made"
+
+
+def test_a_wrapper_of_its_documentation_is_a_learners_own():
+    @functools.wraps(attention.causal_mask)
+    def causal_mask(length, device=None):
+        return torch.arange(length) <= torch.arange(length)[:, None]
+
+    assert examine_learners(find("causal_mask"), causal_mask, {}, seed=1).passed
+
+
+def right_mask(length, device=None):
+    return torch.arange(length) <= torch.arange(length)[:, None]
+
+
+def test_a_profiler_costs_no_points_and_who_switches_us_off_is_noticed():
+    with cProfile.Profile():
+        assert examine_learners(find("causal_mask"), right_mask, {}, seed=1).passed
+    sys.setprofile(None)
+
+    def causal_mask(length, device=None):
+        sys.setprofile(None)
+        return attention.causal_mask(length)
+
+    assert examine_learners(find("causal_mask"), causal_mask, {}, seed=1).unwatched
+    assert not examine_learners(find("causal_mask"), right_mask, {}, seed=1).unwatched
 
 
 FILE = """\
@@ -157,6 +243,18 @@ def test_in_a_file_one_mistake_costs_once(tmp_path):
     assert "own softmax" in found["attention.scaled_dot_product_attention"].text
 
 
+def test_also_if_it_is_checked_alone_or_after_one_that_ends_the_process(tmp_path):
+    path = tmp_path / "answer.py"
+    path.write_text(FILE)
+    [report] = reports(path, "scaled_dot_product_attention").values()
+    assert report.passed
+    ends = "    import os; os._exit(0)\n    return x"
+    path.write_text(FILE.replace("    return torch.exp(x)", ends))
+    found = reports(path, "softmax", "scaled_dot_product_attention")
+    assert not found["attention.softmax"].passed
+    assert found["attention.scaled_dot_product_attention"].passed
+
+
 def test_a_file_must_bring_what_it_needs(tmp_path):
     path = tmp_path / "answer.py"
     path.write_text(FILE.replace("def softmax", "def other"))
@@ -173,23 +271,27 @@ def test_in_a_file_the_courses_own_version_is_refused(place, tmp_path):
     assert (report.score, report.diagnosis) == (0, BORROWED)
 
 
-def test_names_are_bound_as_before_when_a_check_is_over():
+def test_names_are_bound_as_before_when_a_check_is_over(monkeypatch):
     def softmax(x, dim=-1):
         return x
 
     namespace = {"softmax": softmax}
-    pieces.FAILED["softmax"] = softmax
-    try:
-        with pieces.standing_by(namespace, "self_attention"):
-            assert namespace["softmax"] is stand_by("softmax")
-            assert namespace["causal_mask"] is stand_by("causal_mask")
-            assert "self_attention" not in namespace
-            namespace["padding_mask"] = "bound meanwhile"
-        assert namespace == {"softmax": softmax, "padding_mask": "bound meanwhile"}
-        with pieces.standing_by(namespace, "self_attention", missing=False):
-            assert namespace.keys() == {"softmax", "padding_mask"}
-    finally:
-        del pieces.FAILED["softmax"]
+    monkeypatch.setattr(pieces, "PASSED", {})
+    with pieces.standing_by(namespace, "self_attention"):
+        assert namespace["softmax"] is stand_by("softmax")
+        assert namespace["causal_mask"] is stand_by("causal_mask")
+        assert "self_attention" not in namespace
+        namespace["padding_mask"] = "bound meanwhile"
+    assert namespace == {"softmax": softmax, "padding_mask": "bound meanwhile"}
+    with pieces.standing_by(namespace, "self_attention", missing=False):
+        assert namespace.keys() == {"softmax", "padding_mask"}
+    pieces.PASSED["softmax"] = softmax
+    with pieces.standing_by(namespace, "self_attention"):
+        assert namespace["softmax"] is softmax
+    namespace["softmax"] = "another attempt, not checked"
+    with pieces.standing_by(namespace, "self_attention"):
+        assert namespace["softmax"] is softmax
+    assert namespace["softmax"] == "another attempt, not checked"
 
 
 def test_stand_bys_are_short_and_say_where_they_come_from():

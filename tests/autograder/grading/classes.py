@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def run(*command, folder, check=True, **options):
+def run(*command, folder, check=True, timeout=300, **options):
     """Run a command in the course's folder."""
     done = subprocess.run(
         command,
@@ -33,7 +33,7 @@ def run(*command, folder, check=True, **options):
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=timeout,
         check=False,
         **options,
     )

@@ -13,6 +13,7 @@ import sys
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from autograder.bank import read
@@ -32,6 +33,7 @@ pytestmark = [
 ]
 ASSIGNMENT = "all_lessons"  # one assignment of seven notebooks saves seven starts
 STUDENTS = 30
+AGAIN = 0.2  # of the answers are tried in another way in a cell below
 TAUGHT = [lesson for lesson in lessons(ROOT / "notebooks" / "lessons") if lesson.number > 0]
 SYNTAX, RAISES = "def {name}(:", "raise RuntimeError('not today')\n\n\ndef {name}():\n    pass"
 KINDS = ("right", "right", "right", "other", "mistake", "mistake", "unknown", "empty", "raises")
@@ -58,11 +60,22 @@ def of_bank(kind, exercise):
 def notebook_of(lesson, draw):
     """A submission for a lesson, each exercise done in some way."""
     empty, right = learners(lesson), {cell.id: cell.source for cell in solved(lesson).cells}
+    cells, attempt = [], None
     for cell in empty.cells:
+        cells.append(cell)
         exercise = exercise_of(cell)
-        kind = draw.choice(KINDS)
-        if exercise is not None and kind != "empty":
+        if attempt is not None:  # below the check: another attempt, and a check of their own
+            cells.append(new_code_cell(attempt))
+            attempt = None
+        if exercise is None:
+            continue
+        kind, again = draw.choice(KINDS), draw.choice(KINDS)
+        if kind != "empty":
             cell.source = answer(kind, exercise, right[cell.id], draw)
+        if draw.random() < AGAIN and again in ("right", "mistake"):
+            source = answer(again, exercise, right[cell.id], draw)
+            attempt = f"{source}\n\n\ncheck({exercise.name})"
+    empty.cells = cells
     return text_of(empty)
 
 
@@ -123,7 +136,7 @@ def graded(course, at_home, tmp_path_factory):
     theirs = shutil.copytree(course, tmp_path_factory.mktemp("theirs") / "course")
     done = classes.autograder("grade", ASSIGNMENT, folder=course)
     assert f"{STUDENTS} graded" in done.stdout, done.stderr
-    classes.run("nbgrader", "autograde", ASSIGNMENT, folder=theirs)
+    classes.run("nbgrader", "autograde", ASSIGNMENT, folder=theirs, timeout=1500)
     return {"autograder grade": in_class(course), "nbgrader autograde": in_class(theirs)}
 
 
