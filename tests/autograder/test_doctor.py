@@ -37,7 +37,7 @@ def test_without_a_command_the_usage_is_shown():
         [sys.executable, "-m", "autograder.command_line"], capture_output=True, text=True
     )
     assert run.returncode == 2
-    assert "usage: autograder" in run.stderr
+    assert "usage: autograder" in run.stdout
 
 
 def test_commands_that_are_not_on_the_path_are_noted(monkeypatch):

@@ -86,5 +86,5 @@ def test_nor_does_its_warden_end_it_meanwhile(monkeypatch):
     )
     hello = {"layers": []}
     monkeypatch.setattr(keepers.wire.Line, "receive", lambda line, deadline: hello)
-    keeper.ask_for_box(LIMITS, "").close()
+    keeper.ask_for_box(LIMITS, "", least=0).close()
     assert asked[0]["total"] >= LIMITS.total + AN_HOUR
