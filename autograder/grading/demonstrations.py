@@ -7,6 +7,7 @@ wherever it takes pieces from `course.mine` to build on, the same names are boun
 """
 
 import ast
+from functools import lru_cache
 
 from ..files import bound, names_defined, tree_of
 from ..pieces import stand_bys
@@ -59,6 +60,8 @@ def leave_out_learners(kept, only_shown, wanted):
 def statements_for(source, needed):
     """The statements of a cell that make the names needed, and what is then still needed."""
     kept = []
+    if not needed & names_made(source):
+        return (), needed
     try:
         statements = tree_of(source).body
     except UNREADABLE:
@@ -72,9 +75,10 @@ def statements_for(source, needed):
     return tuple(kept), needed
 
 
+@lru_cache(maxsize=1024)  # a class hands in the same demonstrations again and again
 def names_made(source):
     """The names that a cell binds at its top level, imports too."""
-    return {*names_defined(source), *imported(source), *loop_names(source)}
+    return frozenset({*names_defined(source), *imported(source), *loop_names(source)})
 
 
 def loop_names(source):

@@ -10,7 +10,7 @@ from ..files import tree_of
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def names_read(source):
     """Names that are read, and bound neither by the cell itself nor within its functions."""
     try:
@@ -32,7 +32,7 @@ def is_bound(symbol):
     return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def has_definitions(source):
     """Does a cell define functions or classes, which others may need?"""
     try:
@@ -42,7 +42,7 @@ def has_definitions(source):
     return any(isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) for n in nodes)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def imported_from(source, module):
     """Pairs (name there, name here) of what a cell imports from a module at its top level."""
     try:
@@ -53,7 +53,7 @@ def imported_from(source, module):
     return tuple((a.name, a.asname or a.name) for node in nodes for a in node.names)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def imported(source):
     """The names that imports at the top level bind."""
     try:
