@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from autograder.grading import aside, chain
+from autograder import aside
+from autograder.grading import chain
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
