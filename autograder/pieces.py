@@ -4,7 +4,8 @@ The learner's own version serves once it has passed its check. Until then a stan
 version that works and may be given to learners. So one mistake costs once, and as this happens in
 the same way in a notebook, in a file and behind the wall of grading, it costs the same everywhere.
 
-Nobody earns points with a stand-by, or with the reference: who calls whom is watched.
+An exercise that calls its own stand-by, or the reference, earns nothing: who calls whom is watched
+while it is built and called. What a cell worked out with them before that is not seen.
 """
 
 import contextlib
@@ -156,9 +157,11 @@ class Calls:
     """Calls of the course's own versions.
 
     Args:
-        pieces: their ids.
+        pieces: their ids, as learners' code called them.
+        inside: ids of those that these called in their turn.
         ready_made: names of what other libraries than torch have ready-made, and was called.
         running: the frame of the one that runs just now, with all that it calls.
+        lost: did something take the watcher away meanwhile?
     """
 
     pieces: set = field(default_factory=set)
