@@ -4,10 +4,10 @@ import statistics
 import subprocess
 import sys
 
-from autograder.audit import entries_for
+from autograder.audit.matrix import entries_for
 from autograder.checks import all_exercises
-from autograder.examine import examine
-from autograder.mistakes import build
+from autograder.engine.examine import examine
+from autograder.engine.mistakes import build
 
 from .measure import table
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from autograder.checks import exercises_of
-from autograder.mistakes import edited_source
+from autograder.engine.mistakes import edited_source
 from course.lesson import lessons
 from course.notebook import DEMONSTRATION, instructors, solved, text_of
 from course.release import CONFIG, ROOT
@@ -86,7 +86,7 @@ def run(command, folder, **settings):
 def memory_of(command, folder):
     """(seconds, bytes): of the command's own process, without those that it starts."""
     code = (
-        "import resource, subprocess, sys; from autograder.command_line import main; "
+        "import resource, subprocess, sys; from autograder.doors.terminal import main; "
         f"code = main({command!r}); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
     )

@@ -18,7 +18,7 @@ diagram       the architecture, drawn by code
 widgets       sliders and painters, each with a picture where nothing runs
 """
 
-from autograder import notebook
+from autograder.doors import notebook
 
 from .work import after_check
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 
-from autograder import pieces
 from autograder.checks import exercises_of
-from autograder.notebook import notebook_shell
+from autograder.doors.notebook import notebook_shell
+from autograder.engine import pieces
 from solutions.training import greedy_decode
 from solutions.transformer import Transformer
 from translation.number_words import LANGUAGES, in_words, the_task

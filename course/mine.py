@@ -6,10 +6,10 @@ Later lessons build on earlier ones in this way, and a lesson runs even if nothi
 
 import sys
 
-from autograder import pieces
 from autograder.checks import find
-from autograder.examine import examine_learners
-from autograder.notebook import notebook_shell
+from autograder.doors.notebook import notebook_shell
+from autograder.engine import pieces
+from autograder.engine.examine import examine_learners
 
 from . import work
 

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 
 from autograder.checks import LESSONS, exercises_of
-from autograder.notebook import notebook_shell
+from autograder.doors.notebook import notebook_shell
 
 from . import work
 from .mine import from_file

@@ -14,7 +14,7 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from autograder.notebook import notebook_shell
+from autograder.doors.notebook import notebook_shell
 
 LETTERS = "ABCDEF"
 POINTS = 1  # for each question

@@ -17,7 +17,7 @@ c.ClearSolutions.enforce_metadata = True
 c.ExecutePreprocessor.timeout = 300
 
 # Learners' cells run in a sandbox, and a judge outside looks at what they made.
-plugins = "autograder.grading.plugins"
+plugins = "autograder.grading.nbgrader.plugins"
 c.Autograde.exporter_class = f"{plugins}.TolerantExporter"
 c.Autograde.sanitize_preprocessors = [
     "nbgrader.preprocessors.ClearOutput",
@@ -40,12 +40,13 @@ c.GenerateFeedback.preprocessors = [
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
 # `nbgrader zip_collect`: archives of any size, with links and paths to anywhere, do no harm.
-c.ZipCollectApp.extractor_plugin = "autograder.grading.archives.CarefulExtractor"
+c.ZipCollectApp.extractor_plugin = "autograder.grading.nbgrader.archives.CarefulExtractor"
 # Lesson 6 asks for a trained model's weights beside the notebook.
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".pt"]
 # `nbgrader export`: names with commas survive, and nothing is taken for a formula. For learning
-# platforms there are autograder.grading.exports.CanvasExport and MoodleExport (--exporter NAME).
-c.ExportApp.plugin_class = "autograder.grading.exports.GradesExport"
+# platforms there are (--exporter NAME) autograder.grading.nbgrader.exports.CanvasExport and
+# MoodleExport.
+c.ExportApp.plugin_class = "autograder.grading.nbgrader.exports.GradesExport"
 c.OverwriteCells.add_missing_cells = True
 # How well learners' code must be shut in, or nothing is graded. "best" means as well as this
 # machine can, and never worse than level 1; `autograder doctor` says which level that is. A number

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from autograder import aside
 from autograder.checks import LESSONS, find
-from autograder.examine import examine_learners
-from autograder.limits import SECONDS, time_limit
-from autograder.their_code import code_objects
+from autograder.engine.examine import examine_learners
+from autograder.engine.learner_lines import code_objects
+from autograder.engine.limits import SECONDS, time_limit
 
 from .stubs import stub_of
 

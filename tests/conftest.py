@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from autograder import limits
+from autograder.engine import limits
 
 
 def pytest_collection_modifyitems(items):

@@ -1,8 +1,8 @@
 """What the checks of several lessons need."""
 
-from ..exercise import Mistake
-from ..symptoms import few, shape
-from ..trial import Answer
+from ..engine.exercise import Mistake
+from ..engine.symptoms import few, shape
+from ..engine.trial import Answer
 
 LOOK_FOR_CUTS = (
     "Look for .detach(), .data, .item(), .numpy(), torch.tensor(...) or torch.no_grad()."

@@ -7,8 +7,8 @@ could reach them, so what they earned can be forged; a person who reads the grad
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade
 
+from ..notebooks.plan import asked_of, exercise_asked, quiz_asked, weights_asked
 from .judge import Result
-from .plan import asked_of, exercise_asked, quiz_asked, weights_asked
 
 NOTE = (
     "For graders: these points come from asserts that ran where the learner's code could reach "

@@ -15,8 +15,8 @@ import random
 import re
 from functools import cached_property
 
-from ..files import names_defined, tree_of
-from .names import UNREADABLE
+from ..engine.files import names_defined, tree_of
+from ..notebooks.cell_names import UNREADABLE
 
 MOST = 5  # canaries on each side of a cell
 RAISES = "TypeError", "ValueError", "KeyError", "IndexError", "ZeroDivisionError"

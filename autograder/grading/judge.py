@@ -10,17 +10,17 @@ import zlib
 from dataclasses import dataclass
 from html import escape
 
-from ..card import card
-from ..examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
-from ..files import names_defined
-from ..limits import UNHURRIED, OutOfTime
-from . import wire
-from .behind import BehindWall
-from .clock import Clock
-from .keeper import EndedError
-from .outputs import text
-from .shortcuts import detours, shortcuts
-from .submission import harmless
+from ..doors.card import card
+from ..engine.examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
+from ..engine.files import names_defined
+from ..engine.limits import UNHURRIED, OutOfTime
+from ..notebooks.outputs import text
+from ..notebooks.shortcuts import detours, shortcuts
+from ..notebooks.submission import harmless
+from ..sandbox import wire
+from ..sandbox.box import EndedError
+from ..sandbox.clock import Clock
+from .remote_subject import BehindWall
 
 
 @dataclass

@@ -18,14 +18,14 @@ from pathlib import Path
 import torch
 
 from ..checks import LESSONS
+from ..notebooks.submission import LARGEST_FILE
 from . import chain, seeds, trouble
-from .submission import LARGEST_FILE
 from .trouble import CourseError
 
 # What lies in grading/ and has no part in what a submission earns.
 AROUND = (
-    *("archives", "aside", "chain", "classroom", "crew", "driver", "exports", "page", "report"),
-    *("scores", "similar", "stale", "told", "trouble", "unfinished"),
+    *("archives", "aside", "chain", "classroom", "crew", "command", "exports", "page", "facts"),
+    *("scores", "similar", "stale", "examples", "trouble", "unfinished"),
 )
 
 
@@ -34,7 +34,7 @@ def engine():
     """What grades depend on besides submission and questions: our code, torch and Python."""
     here = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
-    sources = [*here.glob("*.py"), *here.glob("checks/**/*.py"), *here.glob("grading/**/*.py")]
+    sources = [p for p in here.rglob("*.py") if not p.is_relative_to(here / "audit")]
     sources += [here.parent / "solutions" / f"{lesson}.py" for lesson in LESSONS]
     sources += [here.parent / "course" / f"{name}.py" for name in ("quiz", "capstone")]
     sources += here.parent.glob("course/stand_bys/*.py")

@@ -13,7 +13,7 @@ import seaborn as sns
 import torch
 from matplotlib import rc_context
 
-from autograder.notebook import notebook_shell
+from autograder.doors.notebook import notebook_shell
 from course.figures import COLOURS, LOOK, WEIGHTS, Picture, new_figure
 from solutions.training import evaluating, shift_right, smoothed_cross_entropy
 from translation.number_words import (

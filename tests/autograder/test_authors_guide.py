@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from autograder import bank
+from autograder.audit import bank
 from autograder.checks.attention import masks
-from autograder.examine import examine
-from autograder.exercise import Exercise, Mistake, Property
-from autograder.mistakes import build
-from autograder.trial import call
+from autograder.engine.examine import examine
+from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.mistakes import build
+from autograder.engine.trial import call
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "authors_guide.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autograder.checks import all_exercises, find
-from autograder.examine import examine
+from autograder.engine.examine import examine
 from tests.autograder.implementations import Heads, attention
 
 EXERCISES = all_exercises()

@@ -22,7 +22,7 @@ def run_as_a_cell(source):
 def test_the_showcase_is_what_the_check_says(monkeypatch):
     source, shown = SHOWCASE.search(README).groups()
     found = []
-    monkeypatch.setattr("autograder.notebook.show", found.append)
+    monkeypatch.setattr("autograder.doors.notebook.show", found.append)
     run_as_a_cell(source)
     [verdict] = found
     said = [verdict.headline, *verdict.explanation, f"Look at: {verdict.line}"]

@@ -4,7 +4,7 @@ import ast
 import re
 import symtable
 
-from autograder.grading.names import imported, is_bound, names_read
+from autograder.notebooks.cell_names import imported, is_bound, names_read
 
 HEADING = re.compile(r"^(#{1,6}) (.*)$", re.MULTILINE)
 DEEPER = "✚"  # in the heading of what may be skipped

@@ -4,8 +4,8 @@ import linecache
 
 import pytest
 
-from autograder import pieces
 from autograder.checks import LESSONS
+from autograder.engine import pieces
 from course import mine
 from course.stubs import file_of
 

@@ -5,8 +5,9 @@ import re
 import pytest
 import torch
 
-from autograder import pieces, wrong
+from autograder import wrong
 from autograder.checks import exercises_of, find
+from autograder.engine import pieces
 from course import capstone, work
 from course.capstone import POINTS, check_translator, examine_weights, own_checks, save_translator
 from solutions.transformer import Transformer

@@ -22,17 +22,17 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from autograder.checks import find
-from autograder.files import names_defined
+from autograder.engine.files import names_defined
+from autograder.engine.mistakes import edited_source
 from autograder.grading.judge import Judge
-from autograder.grading.keeper import Keeper
-from autograder.grading.names import imported, names_read
-from autograder.grading.plan import put_back
-from autograder.grading.run import grade
-from autograder.mistakes import edited_source
+from autograder.grading.notebook_run import grade
+from autograder.notebooks.cell_names import imported, names_read
+from autograder.notebooks.plan import put_back
+from autograder.sandbox.box import Keeper
 from course.lesson import QUOTED, lessons
 from course.notebook import instructors, learners, solved
 from course.quiz import LETTERS
-from tests.autograder.grading.plans import plan_of_lesson
+from tests.autograder.notebooks.plans import plan_of_lesson
 
 from .cells import names_bound, names_needed, parts_that_go_deeper, program_of
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from autograder import pieces
 from autograder.checks import find
+from autograder.engine import pieces
 from course import mine, work
 from course.stand_bys import stand_by
 from tests.course.test_work import CAUSAL, RIGHT, WRONG, checked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nbgrader.apps import NbGrader, NbGraderAPI
 
-from autograder.command_line import main
+from autograder.doors.terminal import main
 from course.lesson import lessons
 
 ROOT = Path(__file__).parent.parent.parent

@@ -11,10 +11,10 @@ import sys
 import pytest
 import torch
 
-from autograder import pieces
 from autograder.checks import all_exercises, find
-from autograder.examine import BORROWED, examine, examine_learners
-from autograder.workers import check_file
+from autograder.doors.workers import check_file
+from autograder.engine import pieces
+from autograder.engine.examine import BORROWED, examine, examine_learners
 from course.stand_bys import LESSON, stand_by
 from course.stubs import REGION
 from solutions import attention, encoder_block
@@ -29,7 +29,7 @@ def test_there_is_one_for_each_exercise_in_the_same_order():
 
 @EACH
 def test_it_keeps_all_that_its_exercise_promises(exercise, monkeypatch):
-    monkeypatch.setattr("autograder.subject.Subject.trusted", True)
+    monkeypatch.setattr("autograder.engine.subject.Subject.trusted", True)
     for seed in (1, 2):
         verdict = examine(exercise, stand_by(exercise.name), seed)
         assert verdict.passed, verdict.text(hints=0)

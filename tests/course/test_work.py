@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from autograder import pieces
 from autograder.checks import find
-from autograder.examine import examine
-from autograder.workers import check_file
+from autograder.doors.workers import check_file
+from autograder.engine import pieces
+from autograder.engine.examine import examine
 from course import mine, work
 from course.work import after_check, keep, records
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...trial import Call, Trial, call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import Call, Trial, call
 
 
 def causal_mask_of_some(draw):

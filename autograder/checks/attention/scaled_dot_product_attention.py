@@ -2,10 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import ATTENTION
-from ...symptoms import alike, apart, few, number, place_of
-from ...trial import Call, Trial, call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import ATTENTION
+from ...engine.symptoms import alike, apart, few, number, place_of
+from ...engine.trial import Call, Trial, call
 from ..shared import CUTS, LOOK_FOR_CUTS
 from .softmax import LARGE
 

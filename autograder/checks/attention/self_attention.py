@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import ATTENTION
-from ...trial import Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import ATTENTION
+from ...engine.trial import Call, Trial
 from .scaled_dot_product_attention import (
     WEIGHTED,
     output_is_no_mixture,

@@ -2,10 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import SOFTMAX
-from ...symptoms import few, number
-from ...trial import call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import SOFTMAX
+from ...engine.symptoms import few, number
+from ...engine.trial import call
 from ..shared import CUTS, LOOK_FOR_CUTS
 
 

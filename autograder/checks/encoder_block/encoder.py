@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import TRANSFORMER
-from ...trial import Call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import TRANSFORMER
+from ...engine.trial import Call
 from ..shared import CUTS, LOOK_FOR_CUTS, only_dtype
 from .encoder_block import (
     BUILD,

@@ -4,10 +4,10 @@ import functools
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import TRANSFORMER
-from ...symptoms import number, shape
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import TRANSFORMER
+from ...engine.symptoms import number, shape
+from ...engine.trial import Answer, Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS, comparable, only_dtype
 from .feed_forward import DROPPED, MAKE_DROPOUT
 from .shared import LATER, loaded, outputs

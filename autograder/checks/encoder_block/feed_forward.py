@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import shape
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import shape
+from ...engine.trial import Answer, Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS, comparable, levels, only_dtype, your_shape
 from .shared import loaded, modes_alike, outputs
 

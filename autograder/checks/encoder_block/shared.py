@@ -2,7 +2,7 @@
 
 import torch
 
-from ...trial import Answer
+from ...engine.trial import Answer
 
 LATER = ("", " (call 2)", " (call 3)", " (call 4)")
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import shape
-from ...trial import call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import shape
+from ...engine.trial import call
 from ..shared import CUTS, LOOK_FOR_CUTS
 
 

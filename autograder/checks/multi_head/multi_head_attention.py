@@ -2,10 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import ATTENTION
-from ...symptoms import shape
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import ATTENTION
+from ...engine.symptoms import shape
+from ...engine.trial import Answer, Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS, levels
 from .heads import LOOK_AT_ORDER
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from ...trial import Answer
+from ...engine.trial import Answer
 
 # A mistake may make angles of thousands, where float32 and float64 part company; see `multiplied`.
 LARGE_ANGLES = 50.0

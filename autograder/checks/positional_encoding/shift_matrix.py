@@ -1,8 +1,8 @@
 """How shift_matrix is checked."""
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import few, shape
-from ...trial import call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import few, shape
+from ...engine.trial import call
 from ..shared import comparable
 from .shared import LARGE_ANGLES, in_float32, last_exponent
 from .sinusoidal_encoding import LOOK_AT_EXPONENT

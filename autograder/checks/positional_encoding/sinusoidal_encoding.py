@@ -1,8 +1,8 @@
 """How sinusoidal_encoding is checked."""
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import few, shape
-from ...trial import Call, call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import few, shape
+from ...engine.trial import Call, call
 from ..shared import comparable
 from .shared import LARGE_ANGLES, in_float32, last_exponent
 

@@ -2,7 +2,7 @@
 
 import math
 
-from ...exercise import Exercise, Mistake, Property
+from ...engine.exercise import Exercise, Mistake, Property
 from .greedy_decode import (
     BEST,
     DECODING,

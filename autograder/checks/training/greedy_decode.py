@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import shape
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import shape
+from ...engine.trial import Answer, Call, StandIn, Trial
 
 PAD, START, END = 0, 1, 2
 VOCAB = 12

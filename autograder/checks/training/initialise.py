@@ -4,9 +4,9 @@ import math
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import few, number
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import few, number
+from ...engine.trial import Answer, Call, StandIn, Trial
 from .learning_rate import SECOND
 
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import number
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import number
+from ...engine.trial import Answer, Call, Trial
 
 
 def rates(steps, d_model, warmup=None):

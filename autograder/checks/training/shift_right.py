@@ -1,8 +1,8 @@
 """How shift_right is checked."""
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import shape
-from ...trial import call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import shape
+from ...engine.trial import call
 
 
 def shift(draw, batch=3, length=5, start=1):

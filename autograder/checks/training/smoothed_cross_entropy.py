@@ -2,10 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import CROSS_ENTROPY
-from ...symptoms import number, shape
-from ...trial import Answer, call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import CROSS_ENTROPY
+from ...engine.symptoms import number, shape
+from ...engine.trial import Answer, call
 from ..shared import CUTS, LOOK_FOR_CUTS
 
 

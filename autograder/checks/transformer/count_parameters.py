@@ -1,8 +1,8 @@
 """How count_parameters is checked."""
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import number
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import number
+from ...engine.trial import Answer, Call, StandIn, Trial
 
 
 def count(draw, **model):

@@ -2,15 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import TRANSFORMER
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import TRANSFORMER
 from ..shared import CUTS, LOOK_FOR_CUTS
-from .decoder_block import (
-    LOOK_AT_MASKS,
-    NORM_FIRST,
-    with_one_mask,
-    write,
-)
+from .decoder_block import LOOK_AT_MASKS, NORM_FIRST, with_one_mask, write
 from .shared import DROPPED, only_dtype, with_dropout, without_dropout
 
 STACK = {"num_layers": 2, "d_model": 12, "num_heads": 3, "d_ff": 10}

@@ -2,11 +2,11 @@
 
 import torch
 
-from ...compare import close
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import TRANSFORMER
-from ...symptoms import number
-from ...trial import Call, Trial
+from ...engine.compare import close
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import TRANSFORMER
+from ...engine.symptoms import number
+from ...engine.trial import Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS
 from .shared import DROPPED, OUTPUTS, alike, loaded, only_dtype, with_dropout, without_dropout
 

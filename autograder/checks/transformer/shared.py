@@ -2,8 +2,8 @@
 
 import torch
 
-from ...compare import close
-from ...trial import Answer, Call
+from ...engine.compare import close
+from ...engine.trial import Answer, Call
 
 
 def loaded(answer):

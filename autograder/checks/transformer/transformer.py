@@ -2,10 +2,10 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import TRANSFORMER
-from ...symptoms import few, number
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import TRANSFORMER
+from ...engine.symptoms import few, number
+from ...engine.trial import Answer, Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS
 from .decoder import LOOK_AT_LAST_NORM
 from .decoder_block import NORM_FIRST

@@ -1,8 +1,8 @@
 """How alibi_bias is checked."""
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import few
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import few
+from ...engine.trial import Answer, Call, Trial
 from ..shared import expected_shape, your_shape
 
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import Answer, Call, StandIn, Trial
 from ..shared import always_float32, graph_cut, levels, with_dtype, with_gradients, with_strides
 from .shared import LATER, blank
 

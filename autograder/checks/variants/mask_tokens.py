@@ -4,8 +4,8 @@ from functools import partial
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import Answer, Call, StandIn, Trial
 from .sample_token import what_is_alike
 from .shared import LATER, blank
 

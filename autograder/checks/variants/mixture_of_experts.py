@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...trial import Answer, Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import Answer, Call, Trial
 from ..shared import CUTS, LOOK_FOR_CUTS, graph_cut
 from .shared import blank
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...trial import call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import call
 from ..shared import (
     always_float32,
     expected_shape,

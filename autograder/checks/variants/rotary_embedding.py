@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...symptoms import few
-from ...trial import Call, call
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.symptoms import few
+from ...engine.trial import Call, call
 from ..shared import always_float32, graph_cut, with_dtype, with_gradients, your_shape
 
 

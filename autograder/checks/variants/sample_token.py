@@ -4,9 +4,9 @@ from functools import partial
 
 import torch
 
-from ...compare import close
-from ...exercise import Exercise, Mistake, Property
-from ...trial import Answer, Call, StandIn, Trial
+from ...engine.compare import close
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.trial import Answer, Call, StandIn, Trial
 from ..shared import expected_shape, your_shape
 from .shared import LATER, blank
 

@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from ...trial import Answer, Call, StandIn
+from ...engine.trial import Answer, Call, StandIn
 
 LATER = (" (call 2)", " (call 3)", " (call 4)", " (call 5)")
 

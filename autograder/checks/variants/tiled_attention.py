@@ -2,9 +2,9 @@
 
 import torch
 
-from ...exercise import Exercise, Mistake, Property
-from ...ready_made import ATTENTION
-from ...trial import Call, Trial
+from ...engine.exercise import Exercise, Mistake, Property
+from ...engine.ready_made import ATTENTION
+from ...engine.trial import Call, Trial
 from ..shared import always_float32, graph_cut, with_dtype, with_gradients, with_strides
 from .shared import ALL_FLOAT, watched
 

@@ -3,7 +3,7 @@
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.utils import compute_checksum
 
-from autograder.grading.plan import Cell, Plan, put_back
+from autograder.notebooks.plan import Cell, Plan, put_back
 
 STUB = "def mean(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()"
 RIGHT = "def mean(x):\n    return sum(x) / len(x)"

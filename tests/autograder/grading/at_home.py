@@ -21,11 +21,11 @@ import nbformat
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from autograder import limits, pieces
-from autograder import notebook as door
-from autograder.grading.demonstrations import MINE
+from autograder.doors import notebook as door
+from autograder.engine import limits, pieces
 from autograder.grading.judge import Judge
-from autograder.grading.names import imported_from
+from autograder.notebooks.cell_names import imported_from
+from autograder.notebooks.demonstrations import MINE
 
 VERDICTS = []  # of the cell that runs
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 from autograder.checks import exercises_of
-from autograder.command_line import main
-from autograder.mistakes import edited_source
+from autograder.doors.terminal import main
+from autograder.engine.mistakes import edited_source
 from course.lesson import lessons
 from course.notebook import learners, solved, text_of
 from course.release import ROOT, make_course
@@ -62,7 +62,7 @@ def autograder(*arguments, folder):
 def command(*arguments, folder):
     """The same in a process of its own."""
     return [
-        *(sys.executable, "-m", "autograder.command_line"),
+        *(sys.executable, "-m", "autograder.doors.terminal"),
         *arguments,
         *("--course", str(folder)),
     ]

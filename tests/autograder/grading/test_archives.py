@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from autograder.grading.archives import CarefulExtractor
+from autograder.grading.nbgrader.archives import CarefulExtractor
 
 NOTEBOOK = b'{"cells": []}'
 

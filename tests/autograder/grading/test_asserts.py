@@ -5,12 +5,13 @@ import re
 
 import pytest
 
-from autograder.grading import asserts, canaries, page
+from autograder.grading import asserts, canaries
 from autograder.grading.canaries import LINES, Canaries
-from autograder.grading.run import grade
+from autograder.grading.notebook_run import grade
+from autograder.grading.report import page
 
+from ..conftest import LIMITS
 from .asserted import COMPARED, RIGHT, TEST, TESTED, WRONG, plan_with, submission
-from .conftest import LIMITS
 
 UNIT = "import unittest\nunittest.TestCase().assertEqual(mean([1, 2]), 1.5)"
 CLOSE = "import torch\nassert torch.allclose(torch.tensor(mean([1.0, 2.0])), torch.tensor(1.5))"
@@ -53,7 +54,7 @@ CHEATS = {
     ),
     "what runs cells says that all is well": (
         [
-            "import sys\ninside = sys.modules['autograder.grading.sandbox.inside']\n"
+            "import sys\ninside = sys.modules['autograder.sandbox.inside']\n"
             "inside.run_cell = lambda *a: {'outputs': [], 'failed': False, 'number': 7}"
         ],
         TEST,

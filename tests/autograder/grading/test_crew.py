@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.grading import crew, records
-from autograder.grading.crew import CannotStartError, Cluster, Done, Job, NotSeenError, Orders
-from autograder.grading.sandbox.walls import Limits
+from autograder.grading import records
+from autograder.grading.runs import crew
+from autograder.grading.runs.crew import CannotStartError, Cluster, Done, Job, NotSeenError, Orders
 from autograder.grading.trouble import StopError
+from autograder.sandbox.walls import Limits
 
 ADDRESS = "tcp://127.0.0.1:8786"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nbgrader.plugins import CsvExportPlugin
 
-from autograder.grading.exports import CanvasExport, GradesExport, MoodleExport, harmless
+from autograder.grading.nbgrader.exports import CanvasExport, GradesExport, MoodleExport, harmless
 from course.release import CONFIG
 
 from .made_up import ASSIGNMENT, Course
@@ -192,8 +192,12 @@ def test_nbgraders_own_command_uses_it(course, tmp_path):
     around = os.environ | {"PATH": here + os.pathsep + os.environ["PATH"], "OMP_NUM_THREADS": "1"}
     exporters = {
         "grades.csv": [],
-        "canvas.csv": ["--exporter", "autograder.grading.exports.CanvasExport"],
-        "given.csv": ["--exporter=autograder.grading.exports.MoodleExport", "--to", "given.csv"],
+        "canvas.csv": ["--exporter", "autograder.grading.nbgrader.exports.CanvasExport"],
+        "given.csv": [
+            "--exporter=autograder.grading.nbgrader.exports.MoodleExport",
+            "--to",
+            "given.csv",
+        ],
     }
     for name, options in exporters.items():
         command = ["nbgrader", "export", database, "--course=made_up", *options]

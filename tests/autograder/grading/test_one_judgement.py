@@ -16,10 +16,10 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from autograder.bank import read
+from autograder.audit.bank import read
 from autograder.checks import exercises_of, find
+from autograder.engine.mistakes import edited_source
 from autograder.grading import records, seeds
-from autograder.mistakes import edited_source
 from course.lesson import lessons
 from course.notebook import SEED, instructors, learners, solved, text_of
 from course.release import CONFIG, ROOT

@@ -12,10 +12,11 @@ from html.parser import HTMLParser
 import pytest
 
 from autograder.checks import all_exercises
-from autograder.command_line import main
-from autograder.grading import records, report, seeds
-from autograder.grading.classroom import Classroom
-from autograder.grading.told import told
+from autograder.doors.terminal import main
+from autograder.grading import records, seeds
+from autograder.grading.nbgrader.classroom import Classroom
+from autograder.grading.report import facts as report
+from autograder.grading.report.examples import told
 
 from .made_up import ASSIGNMENT, EXERCISES, Course
 

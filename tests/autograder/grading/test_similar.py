@@ -12,9 +12,9 @@ from collections import defaultdict
 
 import pytest
 
-from autograder import bank
+from autograder.audit import bank
 from autograder.checks import LESSONS, exercises_of
-from autograder.grading.similar import (
+from autograder.grading.report.similar import (
     KNOWN,
     LEAST,
     fingerprints,

@@ -4,10 +4,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.grading.plan import Plan
-from autograder.grading.stale import sentence
+from autograder.grading.nbgrader.stale import sentence
+from autograder.notebooks.plan import Plan
 
-from .conftest import known
+from ..conftest import known
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.grading import unfinished
-from autograder.grading.unfinished import Begun, asked, can_resume
+from autograder.grading.runs import unfinished
+from autograder.grading.runs.unfinished import Begun, asked, can_resume
 
 EVERYBODY, ADA = Begun(("*",), True), Begun(("ada",), True)
 

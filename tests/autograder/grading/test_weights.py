@@ -7,16 +7,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from autograder.grading.handed_in import contents
 from autograder.grading.judge import Judge, Result
-from autograder.grading.plan import Plan, put_back
-from autograder.grading.run import Graded, Run, grade
+from autograder.grading.notebook_run import Graded, Run, grade
+from autograder.notebooks.handed_in import contents
+from autograder.notebooks.plan import Plan, put_back
 from course import capstone
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation
 from translation.train import MODEL
 
-from .conftest import LIMITS, known, notebook_with
+from ..conftest import LIMITS, known, notebook_with
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the sandbox")
 CELL = 'check_translator("translator.pt")'

@@ -1,0 +1,6 @@
+"""How well are right and wrong answers told apart?
+
+bank       answers of others, right and wrong, that nobody edited together
+disguises  the same answers in other dtypes, strides and clothes: they must not earn more
+matrix     all of it as a table, `autograder audit`
+"""

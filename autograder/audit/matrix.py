@@ -1,0 +1,259 @@
+"""autograder audit: how well are right and wrong answers told apart, exercise by exercise?
+
+A matrix of counts that ought to be complete: known mistakes rejected, named, told apart in pairs,
+and worth no more in any disguise; right answers of the bank accepted; its wrong answers rejected,
+and never given the name of a mistake that was not made. Then the time of a check.
+"""
+
+import itertools
+import statistics
+from dataclasses import dataclass, field
+
+import torch
+
+from ..checks import all_exercises
+from ..engine.compare import differences
+from ..engine.examine import broken_properties, examine, questions, try_everything
+from ..engine.isolation import undisturbed
+from ..engine.mistakes import build
+from ..engine.subject import Subject
+from . import bank
+from .disguises import DISGUISES, disguised
+
+COLUMNS = (
+    "Exercise",
+    "Mistakes rejected",
+    "named",
+    "pairs told apart",
+    "no more in disguise",
+    "Right answers accepted",
+    "Wrong answers rejected",
+    "named rightly",
+    "described",
+    "named wrongly",
+    "ms a check",
+    "ms if wrong",
+)
+
+
+@dataclass
+class Row:
+    """The findings of one exercise. Pairs are (how many, of how many)."""
+
+    exercise: str
+    mistakes: int = 0
+    rejected: int = 0
+    named: int = 0
+    pairs: int = 0
+    apart: int = 0
+    disguises: int = 0
+    worth_no_more: int = 0
+    right: int = 0
+    accepted: int = 0
+    wrong: int = 0
+    wrong_rejected: int = 0
+    named_rightly: int = 0
+    described: int = 0
+    named_wrongly: int = 0
+    milliseconds: float = 0.0
+    milliseconds_wrong: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+    def cells(self):
+        return (
+            self.exercise,
+            f"{self.rejected} of {self.mistakes}",
+            f"{self.named} of {self.mistakes}",
+            f"{self.apart} of {self.pairs}",
+            f"{self.worth_no_more} of {self.disguises}",
+            f"{self.accepted} of {self.right}",
+            f"{self.wrong_rejected} of {self.wrong}",
+            str(self.named_rightly),
+            str(self.described),
+            str(self.named_wrongly),
+            f"{self.milliseconds:.0f}",
+            f"{self.milliseconds_wrong:.0f}",
+        )
+
+
+def audit(exercise, seeds):
+    """The Row of one exercise. Everything has to hold for every seed."""
+    row = Row(exercise.id)
+    times = []
+    for seed in seeds:
+        verdict = examine(exercise, exercise.reference, seed)
+        times.append(verdict.seconds)
+        if not verdict.passed:
+            row.faults.append(f"seed {seed}: the reference is rejected: {verdict.message}")
+    row.milliseconds = 1000 * statistics.median(times)
+    audit_mistakes(exercise, seeds, row)
+    audit_disguises(exercise, seeds, row, exercise.mistakes)
+    audit_right_answers(exercise, seeds, row)
+    audit_wrong_answers(exercise, seeds, row)
+    return row
+
+
+def audit_mistakes(exercise, seeds, row):
+    """Every known mistake must be rejected and named, and any two must be told apart."""
+    times = []
+    for mistake in exercise.mistakes:
+        row.mistakes += 1
+        wrong = build(exercise, (mistake.id,))
+        if wrong is None:
+            row.faults.append(f"mistake {mistake.id}: its edits do not fit the reference")
+            continue
+        verdicts = [examine(exercise, wrong, seed) for seed in seeds]
+        times += [verdict.seconds for verdict in verdicts]
+        row.rejected += not any(verdict.passed for verdict in verdicts)
+        told = {verdict.diagnosis for verdict in verdicts}
+        same = {mistake.id, mistake.same_as} | {
+            other.id for other in exercise.mistakes if other.same_as == mistake.id
+        }
+        if told <= same:
+            row.named += 1
+        else:
+            row.faults.append(f"mistake {mistake.id}: is told {told}")
+    row.milliseconds_wrong = 1000 * statistics.median(times) if times else 0.0
+    answers = {
+        mistake.id: answers_of(exercise, build(exercise, (mistake.id,)), seeds[0])
+        for mistake in exercise.mistakes
+    }
+    for one, other in itertools.combinations(exercise.mistakes, 2):
+        if other.same_as == one.id or one.same_as == other.id:
+            continue
+        row.pairs += 1
+        if any(
+            differences(a.answer, b.answer, a.trial)
+            for a, b in zip(answers[one.id], answers[other.id])
+        ):
+            row.apart += 1
+        else:
+            row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
+
+
+def audit_disguises(exercise, seeds, row, mistakes):
+    """No mistake may earn more for being cast, wrapped or detached."""
+    asked = {seed: asked_with(exercise, seed) for seed in seeds}
+    for mistake in mistakes:
+        wrong = build(exercise, (mistake.id,))
+        plain = {seed: points(exercise, wrong, asked[seed], seed) for seed in seeds}
+        for name, disguise in DISGUISES.items():
+            dressed = disguised(wrong, disguise)
+            more = {s: points(exercise, dressed, asked[s], s) - plain[s] for s in seeds}
+            row.disguises += 1
+            row.worth_no_more += max(more.values()) <= 0
+            row.faults += [
+                f"mistake {mistake.id}, {name}, earns {gain} points more (seed {seed})"
+                for seed, gain in more.items()
+                if gain > 0
+            ]
+
+
+def asked_with(exercise, seed):
+    with undisturbed(seed):
+        return list(questions(exercise, seed))
+
+
+def points(exercise, implementation, asked, seed):
+    """What an implementation earns for its answers to these questions."""
+    with undisturbed(seed):
+        records = try_everything(exercise, Subject(implementation), asked)
+    broken = broken_properties(exercise, records)
+    return sum(promise.points for promise in exercise.properties if promise.name not in broken)
+
+
+def answers_of(exercise, subject, seed):
+    """What an implementation answers to every probe."""
+    with undisturbed():
+        return try_everything(exercise, Subject(subject), questions(exercise, seed))
+
+
+def audit_right_answers(exercise, seeds, row):
+    """Every right answer must be accepted."""
+    for entry in entries_for("correct", exercise):
+        row.right += 1
+        verdicts = [examine(exercise, entry.build(), seed) for seed in seeds]
+        failed = [verdict for verdict in verdicts if not verdict.passed]
+        row.accepted += not failed
+        if failed:
+            row.faults.append(
+                f"{entry.path}:{entry.line} ({entry.title}) is right, and rejected: "
+                f"{failed[0].message} (seed {failed[0].seed})"
+            )
+
+
+def audit_wrong_answers(exercise, seeds, row):
+    """Every wrong answer must be rejected, and none be told a mistake that it does not make."""
+    for entry in entries_for("wrong", exercise):
+        row.wrong += 1
+        verdicts = [examine(exercise, entry.build(), seed) for seed in seeds]
+        accepted = [verdict for verdict in verdicts if verdict.passed]
+        row.wrong_rejected += not accepted
+        where = f"{entry.path}:{entry.line} ({entry.title})"
+        if accepted:
+            row.faults.append(f"{where} is wrong, and accepted (seed {accepted[0].seed})")
+        told = [v for v in verdicts if not entry.may_be_told(v.diagnosis, v.also)]
+        if told and told[0].diagnosis is None:
+            row.faults.append(f"{where}: expected {entry.expect}, nothing is recognised")
+            row.described += 1
+        elif told:
+            row.named_wrongly += 1
+            row.faults.append(
+                f"{where}: expected {entry.expect or '(nothing is said)'}, told "
+                f"{told[0].diagnosis} and {told[0].also} (seed {told[0].seed})"
+            )
+        elif verdicts[0].diagnosis is None:
+            row.described += 1
+        else:
+            row.named_rightly += 1
+
+
+def entries_for(kind, exercise):
+    return [entry for entry in bank.read(kind, exercise.module) if entry.exercise == exercise.id]
+
+
+def total(rows):
+    """The sum of all rows; the times are the largest."""
+    summed = Row("all")
+    for name in vars(summed):
+        if name in ("milliseconds", "milliseconds_wrong"):
+            setattr(summed, name, max(getattr(row, name) for row in rows))
+        elif name not in ("exercise", "faults"):
+            setattr(summed, name, sum(getattr(row, name) for row in rows))
+    return summed
+
+
+def as_text(rows):
+    """The matrix in columns."""
+    table = [COLUMNS, *(row.cells() for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths))
+        )
+        for line in table
+    )
+
+
+def as_markdown(rows):
+    """The matrix for the documentation."""
+    lines = [COLUMNS, ["---", *["--:"] * (len(COLUMNS) - 1)], *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def main(options):
+    """Print the matrix, then every fault; exit code 1 if there is one."""
+    torch.set_num_threads(1)
+    exercises = all_exercises()
+    unknown = [name for name in options.exercises if name not in exercises]
+    if unknown:
+        print(f"There is no exercise called {unknown[0]}; there are: {', '.join(exercises)}.")
+        return 2
+    rows = [audit(exercises[name], range(options.seeds)) for name in options.exercises or exercises]
+    if len(rows) > 1:
+        rows.append(total(rows))
+    print(as_markdown(rows) if options.markdown else as_text(rows))
+    faults = [f"{row.exercise}: {fault}" for row in rows for fault in row.faults]
+    print("\n" + ("\n".join(faults) if faults else "No fault was found."))
+    return 1 if faults else 0

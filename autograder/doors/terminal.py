@@ -1,0 +1,263 @@
+"""The command `autograder`: one sub-command for each thing it does."""
+
+import argparse
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from . import doctor
+
+RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit codes
+NOBODY_LISTENS = 141  # what a shell says of any command that SIGPIPE has ended
+
+
+def main(arguments=None):
+    """Run the command; gives its exit code."""
+    try:
+        try:
+            return run(arguments)
+        finally:
+            sys.stdout.flush()  # here, and not at Python's end, where nobody could catch it
+    except BrokenPipeError:  # as with `… | head`: nobody reads the rest
+        let_go_of_output()
+        return NOBODY_LISTENS
+
+
+def let_go_of_output():
+    """What is still to be written goes nowhere, also what Python writes at its end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+
+
+def run(arguments):
+    parser = argparse.ArgumentParser(
+        prog="autograder", description="The command of The Transformer by hand."
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    about = "check the exercises that files define"
+    check = commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
+    check.add_argument(
+        "files", metavar="FILE", nargs="*", help="files or folders (default: exercises/)"
+    )
+    check.add_argument(
+        "--exercise", metavar="ID", help="check only this one, e.g. attention.softmax"
+    )
+    check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
+    check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
+    check.add_argument("--json", action="store_true", help="one JSON object a line")
+    check.set_defaults(run=check_files)
+
+    about = "show how well right and wrong answers are told apart, for every exercise"
+    audit = commands.add_parser("audit", help=about, description=f"{about.capitalize()}.")
+    audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
+    audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
+    audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
+    audit.set_defaults(run=run_audit)
+
+    about = "show which exercises are done, and what comes next"
+    commands.add_parser("progress", help=about, description=f"{about.capitalize()}.").set_defaults(
+        run=show_progress
+    )
+
+    about = "make a ready nbgrader course in a new folder"
+    course = commands.add_parser("course", help=about, description=f"{about.capitalize()}.")
+    course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+    course.set_defaults(run=make_course)
+
+    about = "grade what a class has handed in"
+    grade = commands.add_parser("grade", help=about, description=f"{about.capitalize()}.")
+    grade.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    grade.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
+    grade.add_argument("--student", default="*", metavar="ID", help="only this one")
+    grade.add_argument("--regrade", action="store_true", help="also what is graded already")
+    grade.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped, if there is one"
+    )
+    grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
+    grade.add_argument("--json", action="store_true", help="one JSON object a submission")
+    grade.add_argument(
+        "--trust", action="store_true", help="even where learners' code cannot be shut in"
+    )
+    grade.set_defaults(run=grade_class)
+
+    about = "say whether the records of grading are as they were written"
+    kept = commands.add_parser("records", help=about, description=f"{about.capitalize()}.")
+    kept.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    kept.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    kept.set_defaults(run=look_at_records)
+
+    about = "write a page about what a class has understood, and what not yet"
+    report = commands.add_parser("report", help=about, description=f"{about.capitalize()}.")
+    report.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    report.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+    report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
+    report.set_defaults(run=report_on_class)
+
+    about = "say what this machine has, what is missing, and what to do about each"
+    commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
+        run=lambda options: doctor.main()
+    )
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return COULD_NOT
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return COULD_NOT
+
+
+def check_files(options):
+    """Check files, report on each of their exercises, and say by the exit code how it went."""
+    from ..checks import find  # the rest of the command need not wait for torch
+    from ..engine.files import exercises_defined
+    from .workers import check_file, failure
+
+    code = RIGHT
+    wanted = None
+    if options.exercise is not None:
+        try:
+            wanted = find(options.exercise).id
+        except KeyError as error:
+            return complain(error.args[0])
+    trouble = device_trouble(options.device)
+    if trouble:
+        return complain(trouble)
+    paths, missing = python_files(options.files or ["exercises"])
+    for name in missing:
+        code = complain(f"There is no file called {name}.")
+    reports = []
+    for path in paths:
+        try:
+            source = path.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            code = complain(f"{path} cannot be read: {error.strerror}.")
+            continue
+        exercises = [wanted] if wanted else exercises_defined(source)
+        if not exercises:
+            broken = syntax_error(source, path)
+            if broken:
+                reports.append(failure(str(path), None, broken))
+                show(reports[-1], options)
+            elif len(paths) == 1:
+                code = complain(f"{path}: The file defines none of the exercises.")
+        for report in check_file(str(path), exercises, options.seed, options.device):
+            reports.append(report)
+            show(report, options)
+    if not reports:
+        return code or complain("There was nothing to check.")
+    right = sum(report.passed for report in reports)
+    if not options.json:
+        print(f"\n{right} of {len(reports)} exercises are right.")
+    return code or (RIGHT if right == len(reports) else WRONG)
+
+
+def show(report, options):
+    if options.json:
+        print(report.as_json(), flush=True)
+    else:
+        print(f"\n{report.file}\n{report.text}", flush=True)
+
+
+def syntax_error(source, path):
+    """A sentence if this is no Python."""
+    try:
+        compile(source, str(path), "exec")
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        return f"This is no Python yet: {getattr(error, 'msg', error)}{line}."
+    return None
+
+
+def complain(sentence):
+    print(sentence, file=sys.stderr)
+    return COULD_NOT
+
+
+def python_files(names):
+    """The Python files among and in what was named, and what does not exist."""
+    paths, missing = [], []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            paths += sorted(path.glob("*.py"))
+        elif path.is_file():
+            paths.append(path)
+        else:
+            missing.append(name)
+    return paths, missing
+
+
+def device_trouble(device):
+    """A sentence if torch cannot compute on this device. Nothing is computed there: a worker that
+    is forked later could not use a GPU that this process had begun to use."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        return f"There is no device called {device!r}: try cpu, cuda or mps."
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not here.get(kind, False):
+        return (
+            f"This machine has no {kind} that torch can use; `autograder doctor` says what it has."
+        )
+    return None
+
+
+def show_progress(options):
+    from course.progress import main as progress
+
+    return progress()
+
+
+def make_course(options):
+    from course.release import main as release
+
+    return release(options)
+
+
+def grade_class(options):
+    from ..sandbox import warm
+
+    if not options.dry_run and not options.scheduler:
+        try:
+            warm.shared()  # it is ready when all else has been imported
+        except OSError as error:  # a full disk, most likely
+            return complain(f"The sandbox could not be started: {error.strerror or error}.")
+    from ..grading.runs.command import main as grade
+
+    return grade(options)
+
+
+def report_on_class(options):
+    from ..grading.report.facts import main as report
+
+    return report(options)
+
+
+def look_at_records(options):
+    from ..grading.records import main as look
+
+    return look(options)
+
+
+def run_audit(options):
+    from ..audit.matrix import main as audit
+
+    return audit(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+"""Check a file in a process of its own, which may hang, crash or fill up without doing harm.
+
+The supervisor (this process) has imported torch and the checks, but run nothing. For every file it
+forks a worker, which is warm at once; where forking is not safe it starts a fresh Python. The
+worker loads the file, checks one exercise after the other, and writes one JSON object a line into a
+pipe. The supervisor reads with a deadline. If the worker falls silent or dies, the exercise it was
+at has failed, and another worker goes on with the rest.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..checks import find
+from ..engine.limits import SECONDS, OutOfTime, address_space, time_limit
+
+GRACE = 8.0  # seconds that the worker gets on top, to look for the mistake
+MEMORY = 4 * 2**30  # bytes that a worker may take on top of what torch has taken
+FILES = 2**28  # bytes that a worker may write into a file
+MAY_FORK = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
+
+
+@dataclass
+class Report:
+    """What is known of one exercise in one file."""
+
+    file: str
+    exercise: str | None
+    passed: bool = False
+    score: int = 0
+    max_score: int = 0
+    diagnosis: str | None = None
+    message: str = ""
+    seconds: float = 0.0
+    text: str = ""  # the same for people
+
+    def as_json(self):
+        fields = asdict(self)
+        del fields["text"]
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to do."""
+
+    path: str
+    exercises: tuple[str, ...]
+    seed: int | None = None
+    device: str = "cpu"
+    seconds: float = SECONDS
+
+
+def check_file(name, exercises, seed=None, device="cpu", seconds=SECONDS):
+    """Yield a Report for each of the exercises that a file was to be checked for."""
+    waiting = list(exercises)
+    while waiting:
+        job = Job(str(Path(name).resolve()), tuple(waiting), seed, device, seconds)
+        with start(job) as worker:
+            loaded = False
+            for message in worker.messages(seconds + GRACE):
+                if message.get("loaded"):
+                    loaded = True
+                elif "trouble" in message:  # the file cannot be loaded
+                    yield from (failure(name, each, message["trouble"]) for each in waiting)
+                    return
+                else:
+                    waiting.remove(message["exercise"])
+                    yield Report(name, **message)
+        if waiting:
+            reason = worker.reason(seconds)
+            if not loaded:
+                yield from (failure(name, each, f"The file {reason}") for each in waiting)
+                return
+            yield failure(name, waiting.pop(0), f"Your code {reason}")
+
+
+def failure(name, exercise_id, reason):
+    """The Report on an exercise that could not be checked."""
+    most = find(exercise_id).max_score if exercise_id else 0
+    text = f"✗ {exercise_id or name}: could not be checked (0 of {most} points)\n  {reason}"
+    return Report(name, exercise_id, max_score=most, message=reason, text=text)
+
+
+# --- The supervisor's side ------------------------------------------------------------------------
+
+
+class Worker:
+    """A process at work, and the end of the pipe that it writes to."""
+
+    def __init__(self, process_id, pipe, wait):
+        self.process_id, self.pipe, self.wait = process_id, pipe, wait
+        self.silent = False
+
+    def messages(self, patience):
+        """What the worker says, until it ends, or says nothing for so many seconds."""
+        rest = b""
+        deadline = time.monotonic() + patience
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.pipe], [], [], left)[0]:
+                self.silent = True
+                return
+            piece = os.read(self.pipe, 2**16)
+            if not piece:
+                return
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                deadline = time.monotonic() + patience
+                yield json.loads(line)
+
+    def reason(self, seconds):
+        """Why the worker did not finish, once it has been stopped."""
+        if self.silent:
+            return f"was stopped after {seconds:g} seconds. Does a loop in it ever end?"
+        if self.status < 0:
+            name = signal.Signals(-self.status).name
+            hint = " (perhaps it took too much memory)" if name == "SIGKILL" else ""
+            return f"was ended by the system with {name}{hint}."
+        return f"ended the whole process, with exit code {self.status}."
+
+    def stop(self):
+        """End the process and all that it started, and take note of how it ended."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process_id, signal.SIGKILL) if self.silent else None
+        self.status = self.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process_id, signal.SIGKILL)  # what it left behind
+        os.close(self.pipe)
+
+
+@contextlib.contextmanager
+def start(job):
+    """A Worker for a job; whatever happens, it is gone afterwards."""
+    worker = fork(job) if MAY_FORK else spawn(job)
+    try:
+        yield worker
+    finally:
+        worker.stop()
+
+
+def fork(job):
+    """A worker that is warm at once: a copy of this process."""
+    ours, theirs = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.freeze()
+    process_id = os.fork()
+    if process_id == 0:
+        status = 1
+        try:
+            os.close(ours)
+            work(job, theirs)
+            status = 0
+        finally:
+            os._exit(status)  # no clean-up: threads and exit handlers may be the learner's
+    gc.unfreeze()
+    os.close(theirs)
+
+    def wait():
+        return os.waitstatus_to_exitcode(os.waitpid(process_id, 0)[1])
+
+    return Worker(process_id, ours, wait)
+
+
+def spawn(job):
+    """A worker in a fresh Python."""
+    ours, theirs = os.pipe()
+    command = [
+        sys.executable,
+        "-m",
+        "autograder.doors.workers",
+        json.dumps(asdict(job)),
+        str(theirs),
+    ]
+    process = subprocess.Popen(command, pass_fds=[theirs], start_new_session=True)
+    os.close(theirs)
+    return Worker(process.pid, ours, process.wait)
+
+
+# --- The worker's side ----------------------------------------------------------------------------
+
+
+def work(job, pipe):
+    """Load the file, check every exercise, and say what came of it."""
+    from ..engine.files import load
+
+    confine(job)
+
+    def say(**message):
+        os.write(pipe, json.dumps(message).encode() + b"\n")
+
+    try:
+        with time_limit(job.seconds):
+            names = load(Path(job.path))
+    except (Exception, SystemExit, KeyboardInterrupt, OutOfTime) as error:
+        say(trouble=what_stopped(error, job))
+        return
+    say(loaded=True)
+    for exercise_id in job.exercises:
+        say(**look_at(exercise_id, names, job))
+
+
+def look_at(exercise_id, names, job):
+    """Check one exercise; the fields of its Report."""
+    from ..engine.examine import examine_learners
+    from ..engine.pieces import checked
+
+    exercise = find(exercise_id)
+    if exercise.name not in names:
+        reason = f"The file does not define {exercise.name}."
+        report = asdict(failure(job.path, exercise_id, reason))
+        return {name: value for name, value in report.items() if name != "file"}
+    # A name that the file lacks stays missing: the file is to work by itself.
+    verdict = examine_learners(
+        exercise, names[exercise.name], names, False, job.seed, job.device, job.seconds
+    )
+    checked(exercise.name, names[exercise.name], verdict.passed)
+    return {
+        "exercise": exercise_id,
+        "passed": verdict.passed,
+        "score": verdict.score,
+        "max_score": verdict.max_score,
+        "diagnosis": verdict.diagnosis,
+        "message": verdict.message,
+        "seconds": round(verdict.seconds, 4),
+        "text": verdict.text(),
+    }
+
+
+def confine(job):
+    """One thread, no input, no output, and an end to memory and files."""
+    import torch
+
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    sys.stdin = os.fdopen(0)
+    sys.stdout = sys.stderr = os.fdopen(1, "w")
+    torch.set_num_threads(1)
+    faulthandler.disable()  # it would write about a crash to wherever the supervisor was told
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
+    taken = address_space()
+    if taken and job.device == "cpu":  # a GPU's driver reserves more addresses than there is memory
+        resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+
+
+def what_stopped(error, job):
+    """A sentence on why a file could not be loaded."""
+    name = Path(job.path).name
+    if isinstance(error, OutOfTime):
+        return f"The file was stopped after {job.seconds:g} seconds. Does a loop in it ever end?"
+    if isinstance(error, SystemExit):
+        return f"The file ends the program (sys.exit or exit) while it is being loaded: {name}."
+    if isinstance(error, SyntaxError):
+        line = (error.text or "").strip()
+        return f"This is no Python yet: {error.msg}, line {error.lineno} of {name}: `{line}`"
+    where = ""
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == job.path:
+            line = Path(job.path).read_text(errors="replace").splitlines()[trace.tb_lineno - 1]
+            where = f", line {trace.tb_lineno} of {name}: `{line.strip()}`"
+        trace = trace.tb_next
+    return f"The file could not be loaded: {type(error).__name__}: {error}{where}"
+
+
+if __name__ == "__main__":
+    _, described, descriptor = sys.argv
+    work(Job(**json.loads(described)), int(descriptor))

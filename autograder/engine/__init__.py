@@ -1,0 +1,21 @@
+"""What an exercise is, and what is said of an answer to it.
+
+From what is asked to what is said:
+
+    exercise       what an exercise consists of: properties, probes, mistakes, hints
+    drawing        draws random inputs from a seed
+    trial          runs an implementation on drawn inputs, and notes what came of it
+    isolation      whatever that code changes around it is put back
+    limits         how long it may take, and how much memory
+    pieces         stand-bys for missing pieces, the same at home and in class; who called whom
+    ready_made     which ready-made functions ran
+    subject        the implementation that is examined, wherever its code lives
+    compare        is that the expected answer, and if not, in which respect?
+    mistakes       wrong implementations: the reference with a small edit
+    diagnose       which of them gives the learner's answers?
+    symptoms       words for wrong answers of no known kind
+    learner_lines  the learner's own lines: where it happened
+    examine        all of that for one implementation, up to a verdict
+    verdict        points, diagnosis and explanation, as data and as text
+    files          learners' files: which exercises one defines, and loading it
+"""

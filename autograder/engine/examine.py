@@ -1,0 +1,257 @@
+"""Examine one implementation: run every probe, count the points, find the mistake.
+
+The one engine behind all doors: the notebook's card, the terminal, pytest and grading.
+"""
+
+import secrets
+import time
+from typing import Any, NamedTuple
+
+import torch
+
+from . import limits, pieces
+from .compare import differences
+from .diagnose import Diagnosis, Record, diagnose
+from .drawing import Draw
+from .isolation import undisturbed
+from .limits import SECONDS, OutOfTime, time_limit
+from .ready_made import refused
+from .subject import Subject
+from .symptoms import Seen, explain, listing
+from .trial import EVERYTHING, NOTHING, PIECES, ask, describe, is_stub
+from .verdict import Verdict
+
+# The diagnoses where somebody else's code did the work: torch's, or the course's.
+READY_MADE, BORROWED = SHORTCUTS = "ready_made", "borrowed"
+THE_COURSES_OWN = (
+    "This is the course's own {name}, which stands in for yours until yours is right. Run the cell "
+    "with your own version again, and then this one."
+)
+LET_OTHERS = (
+    "Your code calls the course's own {names}. What comes later may be built on it; this exercise "
+    "asks you to write `{name}` yourself."
+)
+
+
+class Question(NamedTuple):
+    """What a probe asks for a property of an exercise, and what the reference answers."""
+
+    promise: Any
+    probe: Any
+    trial: Any
+    expected: Any
+
+
+def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
+    """The Verdict on an implementation of `exercise`, in at most so many seconds."""
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    started = time.perf_counter()
+    subject = Subject(implementation, device)
+    with undisturbed(seed) as printed:
+        try:
+            with time_limit(seconds):
+                records = try_everything(exercise, subject, questions(exercise, seed, device))
+            printed.heard = True  # from here on code runs again, and known mistakes with it
+            verdict = judge(exercise, subject, records, seed)
+        except OutOfTime as late:
+            verdict = stopped(
+                exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
+            )
+    verdict.printed = printed.beginning()
+    verdict.seconds = time.perf_counter() - started
+    return verdict
+
+
+def examine_learners(
+    exercise, implementation, namespace, missing=True, seed=None, device="cpu", seconds=SECONDS
+):
+    """The same for what a learner has made, on top of the pieces that came before it.
+
+    Args:
+        namespace: the dict in which the learner's code finds its names.
+        missing: do stand-bys also take the place of what is not there at all?
+    """
+    piece = pieces.piece_of(implementation)
+    if piece and pieces.is_too_far(piece, exercise.id):
+        return not_yours(exercise, seed)
+    with pieces.standing_by(namespace, exercise.name, missing):
+        return examine(exercise, implementation, seed, device, seconds)
+
+
+def not_yours(exercise, seed=None):
+    """The Verdict on the course's own version, handed in."""
+    verdict = stopped(exercise, seed, THE_COURSES_OWN.format(name=exercise.name))
+    verdict.diagnosis, verdict.missing, verdict.hints = BORROWED, [], ()
+    return verdict
+
+
+def questions(exercise, seed, device="cpu"):
+    """What every probe of an exercise asks, and what the reference answers."""
+    for promise in exercise.properties:
+        for probe in promise.probes:
+            trial = probe(Draw(seed, probe.__name__, exercise.reference))
+            yield Question(promise, probe, trial, expected_of(exercise, probe, trial, device))
+
+
+def try_everything(exercise, subject, asked):
+    """Put all questions to the subject; a stub is asked only one."""
+    records = []
+    watch = EVERYTHING if exercise.refuses else PIECES
+    watch = NOTHING if subject.trusted else watch
+    for question, answer in subject.answers(asked, watch):
+        promise, probe, trial, expected = question
+        found = differences(answer, expected, trial)
+        records.append(Record(promise, probe, trial, answer, expected, found))
+        if is_stub(answer):
+            break
+    return records
+
+
+def expected_of(exercise, probe, trial, device):
+    """What the reference answers."""
+    if not trial.constant:
+        return ask(exercise.reference, trial, device, trusted=True)
+    key = ("expected", probe, str(device))
+    if key not in exercise.known:
+        exercise.known[key] = ask(exercise.reference, trial, device, trusted=True)
+    return exercise.known[key]
+
+
+def stopped(exercise, seed, sentence, line=None):
+    """The Verdict on code that could not be tried to the end."""
+    verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
+    verdict.missing = [promise.says for promise in exercise.properties]
+    verdict.explanation = [sentence]
+    verdict.line = line
+    return verdict
+
+
+def too_long(seconds):
+    return (
+        f"Your code was stopped after {seconds:g} seconds; a right answer needs a small part of "
+        f"one. Does a loop in it ever end?"
+    )
+
+
+def judge(exercise, subject, records, seed, known=None, patience=None):
+    """Points for the properties that hold, and an explanation for those that do not.
+
+    Args:
+        known: what mistakes have answered to these very questions before; see diagnose.
+        patience: seconds after which no further mistakes are tried.
+    """
+    verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
+    broken = broken_properties(exercise, records)
+    for promise in exercise.properties:
+        (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
+        verdict.score += 0 if promise.name in broken else promise.points
+    ready_made = refused(noted("ready made", records), exercise.refuses)
+    called, inside = noted("pieces", records), noted("pieces inside", records)
+    verdict.built_on = [piece for piece in called if not pieces.is_too_far(piece, exercise.id)]
+    borrowed = [piece for piece in called + inside if pieces.is_too_far(piece, exercise.id)]
+    verdict.unwatched = bool(noted("unwatched", records))
+    if is_stub(records[-1].answer):
+        verdict.score, verdict.works = 0, []
+        verdict.missing = [promise.says for promise in exercise.properties]
+        verdict.explanation = [
+            "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
+        ]
+        verdict.line = subject.line_of_problem(records[-1].answer.problem)
+    elif borrowed:
+        verdict.score, verdict.diagnosis = 0, BORROWED
+        names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
+        verdict.explanation = [LET_OTHERS.format(names=names, name=exercise.name)]
+        verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
+    elif ready_made:
+        verdict.score, verdict.diagnosis = 0, READY_MADE
+        right = "Its numbers are right, but" if not broken else "But"
+        verdict.explanation = [
+            f"Your code lets the ready-made {listing(ready_made[:2])} do the work. {right} "
+            f"this exercise is about building the thing: {exercise.instead}"
+        ]
+        verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
+    elif broken:
+        patience = patience or limits.PATIENCE
+        explain_broken(verdict, exercise, subject, records, broken, known, patience)
+    return verdict
+
+
+def noted(fact, records):
+    """What was noted under a fact while the code ran."""
+    return sorted({name for record in records for name in record.answer.facts.get(fact, ())})
+
+
+def broken_properties(exercise, records):
+    """{name of a property: (record, difference) of the first difference that breaks it}"""
+    by_aspect = {a: promise for promise in exercise.properties for a in promise.aspects}
+    broken = {}
+    for record in records:
+        for difference in record.found:
+            promise = by_aspect.get(difference.aspect, record.promise)
+            broken.setdefault(promise.name, (record, difference))
+    for promise in exercise.properties:
+        if not promise.probes and not was_seen(promise, records):
+            broken.setdefault(promise.name, next((r, r.found[0]) for r in records if r.found))
+    return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
+
+
+def was_seen(promise, records):
+    """Code that never works keeps no promises: it does not even get as far as breaking them."""
+    if "names" in promise.aspects:
+        return any("missing" in record.answer.facts for record in records)
+    return any(not record.found for record in records)
+
+
+def explain_broken(verdict, exercise, subject, records, broken, known, patience):
+    """Name the mistake, or else describe the first property that is broken."""
+    try:
+        with time_limit(2 * patience):  # their own time was enough
+            diagnosis = diagnose(exercise, subject, records, known, patience)
+    except OutOfTime:
+        diagnosis = Diagnosis()
+    if diagnosis.mistakes:
+        name_mistakes(verdict, exercise, subject, diagnosis)
+    else:
+        describe_broken(verdict, exercise, subject, broken)
+
+
+def name_mistakes(verdict, exercise, subject, diagnosis):
+    """Say which mistakes were made, and what else is seen that they do not do."""
+    seen = seen_in(exercise, diagnosis.record)
+    for number, mistake in enumerate(diagnosis.mistakes):
+        says = seen.fill(mistake.says)
+        verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
+        verdict.explanation.append(seen.fill(mistake.look))
+        verdict.line = verdict.line or subject.find_line(mistake.line)
+    names = [mistake.id for mistake in diagnosis.mistakes]
+    verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
+    for record, difference in diagnosis.besides:
+        verdict.explanation.append(explain(seen_in(exercise, record), difference))
+    show(verdict, diagnosis.record)
+
+
+def describe_broken(verdict, exercise, subject, broken):
+    """Describe the first property that is broken."""
+    name, (record, difference) = next(iter(broken.items()))
+    seen = seen_in(exercise, record)
+    verdict.explanation.append(explain(seen, difference))
+    promise = next(promise for promise in exercise.properties if promise.name == name)
+    if promise.look:
+        verdict.explanation.append(seen.fill(promise.look))
+    if difference.aspect == "error" and difference.yours is not None:
+        verdict.line = subject.line_of_problem(difference.yours)
+    show(verdict, record)
+
+
+def seen_in(exercise, record):
+    return Seen(exercise, record.trial, record.answer, record.expected)
+
+
+def show(verdict, record):
+    """Put arrays that differ side by side: the last of the first kind, as what is returned last
+    (attention's weights) is usually what the others are made of."""
+    shown = [d for d in record.found if all(map(torch.is_tensor, (d.yours, d.expected)))]
+    for difference in shown:
+        if difference.aspect == shown[0].aspect and "call" not in difference.name:
+            verdict.name = difference.name
+            verdict.yours, verdict.expected = difference.yours, difference.expected

@@ -1,0 +1,68 @@
+"""Learners' files: which exercises one defines, and loading it."""
+
+import ast
+import re
+import sys
+import types
+import warnings
+from functools import lru_cache
+
+from ..checks import all_exercises
+
+
+def tree_of(source):
+    """The syntax tree; warnings of a learner's code are none of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(source)
+
+
+@lru_cache(maxsize=512)
+def names_defined(source):
+    """The names that a file binds at its top level by a def, a class or an assignment.
+
+    An imported name does not count. If the file is no Python, its lines are looked at one by one.
+    """
+    try:
+        tree = tree_of(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        lines = re.findall(r"^(?:(?:async )?def|class)\s+(\w+)|^(\w+)\s*=", source, re.M)
+        return tuple(defined or assigned for defined, assigned in lines)
+    return tuple(dict.fromkeys(bound(tree.body)))
+
+
+def bound(statements):
+    """The names that statements bind, also those inside a top-level if, try or with."""
+    for statement in statements:
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield statement.name
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            for target in targets:
+                yield from (
+                    node.id
+                    for node in ast.walk(target)
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+                )
+        elif isinstance(statement, ast.If | ast.Try | ast.With):
+            for block in ("body", "orelse", "finalbody"):
+                yield from bound(getattr(statement, block, []))
+            for handler in getattr(statement, "handlers", []):
+                yield from bound(handler.body)
+
+
+def exercises_defined(source):
+    """Ids of the exercises that a file defines, in the order of the course."""
+    names = set(names_defined(source))
+    return [exercise.id for exercise in all_exercises().values() if exercise.name in names]
+
+
+def load(path):
+    """Run a file, and give the names that it binds. Whatever it raises comes through."""
+    source = path.read_bytes()
+    module = types.ModuleType("answer")  # not "__main__": what stands under that `if` is not run
+    module.__file__ = str(path)
+    sys.modules["answer"] = module
+    sys.path.insert(0, str(path.parent))  # its neighbours can be imported
+    exec(compile(source, str(path), "exec"), module.__dict__)
+    return module.__dict__

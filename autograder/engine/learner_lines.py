@@ -1,0 +1,135 @@
+"""Find the learner's own lines: where an error was raised, where a mistake probably happened."""
+
+import functools
+import inspect
+import linecache
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+OURS = ("autograder", "course", "solutions")
+LONGEST = 500  # characters of a line that are looked at
+HOME = str(Path(__file__).resolve().parents[2])  # the course's own folders lie in here
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the learner's code."""
+
+    number: int
+    text: str
+    place: str  # "your cell", or a file's name
+
+    def __str__(self):
+        return f"line {self.number} of {self.place}: `{self.text}`"
+
+
+def code_objects(subject):
+    """The code of a function, of a class's methods, or of what they wrap."""
+    subject = inspect.unwrap(subject) if callable(subject) else subject
+    if isinstance(subject, functools.partial):
+        return code_objects(subject.func)
+    if inspect.isclass(subject):
+        bodies = (vars(kind) for kind in subject.__mro__ if not is_library(kind))
+        found = [code for body in bodies for value in body.values() for code in method_code(value)]
+        return found
+    if inspect.ismethod(subject):
+        return [subject.__func__.__code__]
+    if inspect.isfunction(subject):
+        return [subject.__code__]
+    return code_objects(type(subject)) if callable(subject) else []
+
+
+def method_code(value):
+    value = getattr(value, "__func__", value)  # staticmethod, classmethod
+    if isinstance(value, property):
+        value = value.fget
+    return [value.__code__] if inspect.isfunction(value) else []
+
+
+def is_library(kind):
+    """Torch's, Python's or the course's own class, not the learner's."""
+    module = kind.__module__
+    return module.startswith(("torch.", "builtins", "solutions.", "course.", "abc"))
+
+
+def lines(subject):
+    """The lines of the learner's code that do something, in order: no docstrings, no headings."""
+    found = {}
+    for code in code_objects(subject):
+        for number in numbers(code):
+            text = linecache.getline(code.co_filename, number).strip()
+            if does_something(text):
+                found[code.co_filename, number] = Line(number, text, place(code.co_filename))
+    return [found[key] for key in sorted(found)]
+
+
+def lines_of_source(source, name):
+    """The same for what a cell defines under a name, without running the cell."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = compile(source, "<cell>", "exec")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return []
+    defined = [c for c in whole.co_consts if inspect.iscode(c) and c.co_name == name]
+    texts = source.splitlines()
+    found = sorted({number for code in defined for number in numbers(code)})
+    texts = [(n, texts[n - 1].strip()[:LONGEST]) for n in found if n <= len(texts)]
+    return [Line(number, text, "your cell") for number, text in texts if does_something(text)]
+
+
+def does_something(text):
+    return text and not text.startswith(("def ", "class ", "@", '"', "'"))
+
+
+def numbers(code):
+    """The numbers of the lines that a function consists of, and the functions inside it."""
+    found, left = set(), [code]
+    while left:
+        code = left.pop()
+        found |= {number for *_, number in code.co_lines() if number}
+        left += [constant for constant in code.co_consts if inspect.iscode(constant)]
+    return found
+
+
+def place(filename):
+    """What a learner calls the file that a line is in."""
+    if "ipykernel" in filename or filename.startswith("<ipython-input"):
+        return "your cell"
+    if filename.startswith("<"):
+        return "your code"
+    return Path(filename).name
+
+
+def find_line(subject, pattern):
+    """The learner's line that a regular expression finds, or None; comments do not count."""
+    return search(pattern, lines(subject)) if pattern else None
+
+
+def search(pattern, lines):
+    """The first of these lines that a regular expression finds, or None."""
+    for line in lines if pattern else ():
+        code = line.text.partition("#")[0]
+        if re.search(pattern, code):
+            return line
+    return None
+
+
+def line_of_problem(subject, problem):
+    """The innermost line of the learner's own code that an exception passed through."""
+    files = {code.co_filename for code in code_objects(subject)}
+    for filename, number, _ in reversed(problem.frames):
+        if filename in files or not is_course_or_library(filename):
+            text = linecache.getline(filename, number).strip()
+            if text:
+                return Line(number, text, place(filename))
+    return None
+
+
+def is_course_or_library(filename):
+    if "ipykernel_" in filename or filename.startswith("<ipython-input"):
+        return False
+    own = any(filename.startswith(f"{HOME}/{part}/") for part in OURS)
+    return own or "site-packages" in filename or "/lib/python" in filename or filename[:1] == "<"

@@ -1,0 +1,383 @@
+"""One run of an implementation on inputs that were drawn for it, and what came of it.
+
+A Trial is plain data, and `run` knows nothing of the reference: so a trial can be run wherever the
+learner's code lives, and its Answer (arrays, facts, or an error) be compared somewhere else.
+"""
+
+import contextlib
+import itertools
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from .limits import OutOfTime
+from .pieces import watch_for_pieces
+from .ready_made import watch_for_ready_made
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call the implementation once.
+
+    Args:
+        arguments: by the contract's names, in the contract's order; handed over by position.
+        options: arguments that are handed over by name.
+        method: which method of a module; "" is the module or function itself.
+        training: the mode that a module is put into before.
+        returns: names for what comes back.
+        reads: attributes to read afterwards.
+    """
+
+    arguments: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+    method: str = ""
+    training: bool = False
+    returns: tuple[str, ...] = ("output",)
+    reads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An argument that is made where it is needed: a small model, by its name in stand_ins."""
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Trial:
+    """Build if there is something to build, load weights, and make the calls in their order.
+
+    Args:
+        calls: one or more.
+        build: the constructor's arguments, if the exercise is a class; names as for a Call.
+        options: the constructor's arguments that are handed over by name.
+        state: weights by name.
+        dtype: what floating-point inputs and weights are turned into.
+        gradients: ask for those of all floating-point inputs and weights, too.
+        strided: hand over inputs that do not lie in memory in the order of their dimensions.
+        sizes: the dimensions by name, for messages.
+        digest: a function of the Answer that makes something comparable of it where the answer is
+            random; it never travels with the trial.
+        constant: whatever is drawn, the digest of a right answer is the same: the reference is
+            asked once, and ready-made functions are not watched for.
+        tolerance: how much more than usual numbers may differ.
+    """
+
+    calls: list[Call]
+    build: dict[str, Any] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, torch.Tensor] = field(default_factory=dict)
+    dtype: torch.dtype = torch.float32
+    gradients: bool = False
+    strided: bool = False
+    sizes: dict[str, int] = field(default_factory=dict)
+    digest: Callable | None = None
+    constant: bool = False
+    tolerance: float = 1.0
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An exception that the learner's code raised, and where."""
+
+    kind: str
+    message: str
+    frames: tuple[tuple[str, int, str], ...] = ()  # (file, line number, function), outermost first
+
+
+@dataclass
+class Answer:
+    """What came of a trial: arrays, facts that are no arrays, and perhaps an error."""
+
+    arrays: dict[str, torch.Tensor] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+    begun: int = 0  # so many of the calls
+
+
+def call(returns=("output",), sizes=None, **arguments):
+    """The Trial of a function that is called once."""
+    return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
+
+
+# What is watched for while an implementation runs: nothing; whether the course's own pieces are
+# called; and torch's ready-made functions and modules, too, which doubles the time.
+NOTHING, PIECES, EVERYTHING = range(3)
+NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
+
+
+def run(subject, trial, device="cpu", watch=NOTHING, made=None):
+    """Run an implementation on a trial; whatever it raises becomes part of the Answer.
+
+    Args:
+        watch: what else to note, NOTHING, PIECES or EVERYTHING.
+        made: a dict to keep modules in.
+    """
+    answer = Answer()
+    try:
+        perform(subject, trial, device, answer, watch, made)
+    except (KeyboardInterrupt, OutOfTime):
+        raise
+    except BaseException as error:  # sys.exit, and whatever else their code may raise
+        answer.problem = describe(error)
+    return answer
+
+
+def is_stub(answer):
+    """Was nothing written yet?"""
+    return answer.problem is not None and answer.problem.kind == "NotImplementedError"
+
+
+MADE = {}  # modules of implementations that are trusted, by class and arguments
+
+
+def ask(subject, trial, device="cpu", watch=NOTHING, trusted=False):
+    """The Answer in a form that can be compared: what is random is turned into what is not.
+
+    A trusted implementation, the reference or an edit of it, carries nothing over from one call to
+    the next. Its modules are kept: making them takes half of the time.
+    """
+    return comparable(run(subject, trial, device, watch, MADE if trusted else None), trial)
+
+
+def comparable(answer, trial):
+    """An Answer as the trial wants to compare it."""
+    for name in [name for name, array in answer.arrays.items() if array.is_complex()]:
+        del answer.arrays[name]  # no exercise asks for such numbers, and they cannot be ordered
+        answer.facts[f"{name} is complex"] = True
+    if trial.digest is None:
+        return answer
+    if answer.problem is not None:  # what came before may be random, and cannot be compared
+        kept = digested(Answer({}, dict(answer.facts)), trial).facts
+        facts = {name: fact for name, fact in answer.facts.items() if name in kept}
+        return Answer({}, facts, answer.problem, answer.begun)
+    digest = digested(answer, trial)
+    digest.facts.update({k: v for k, v in answer.facts.items() if k in NOTED})
+    return digest
+
+
+def digested(answer, trial):
+    """The trial's digest of an answer. Learners' arrays can be of any kind: one that cannot even be
+    looked at must not end the check."""
+    try:
+        return trial.digest(answer)
+    except Exception:
+        return Answer({}, answer.facts | {"something of the right kind came back": False})
+
+
+def perform(subject, trial, device, answer, watch=NOTHING, made=None):
+    """Build, load, call, and note everything in `answer` as soon as it is known."""
+    if trial.build is not None:
+        with watch_for_pieces() if watch else contextlib.nullcontext() as calls:
+            subject = construct(subject, trial, device, made)
+        note_calls(answer, calls) if watch else None
+        if not isinstance(subject, nn.Module):
+            answer.facts["built"] = describe_value(subject)
+            return
+        answer.facts.update(load(subject, trial.state))
+    for number, call in enumerate(trial.calls):
+        suffix = "" if number == 0 else f" (call {number + 1})"
+        if trial.build is not None and subject.training != call.training:
+            subject.train(call.training)
+        target = getattr(subject, call.method) if call.method else subject
+        given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
+        options = {name: prepare(value, trial, device) for name, value in call.options.items()}
+        before = {name: value.detach().clone() for name, value in tensors(given | options)}
+        answer.begun, used = number + 1, set()
+        with contextlib.ExitStack() as around:
+            if trial.build is not None and not (trial.gradients or call.reads):
+                around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
+            if watch and number == 0:  # watching doubles the time, and later calls do the same
+                calls = around.enter_context(watch_for_pieces())
+                if watch == EVERYTHING:
+                    used = around.enter_context(watch_for_ready_made(calls))
+            returned = target(*given.values(), **options)
+        if watch and number == 0:
+            answer.facts["ready made"] = sorted(used)
+            note_calls(answer, calls)
+        outputs = note_returned(answer, returned, call.returns, suffix)
+        if isinstance(returned, nn.Module):
+            same = any(returned is value for value in given.values())
+            answer.facts["gave back the model it was given" + suffix] = same
+        for value in given.values():
+            if hasattr(value, "notes"):  # a stand-in says what was done with it
+                answer.facts |= {what + suffix: note for what, note in value.notes().items()}
+        for name, value in before.items():
+            now = (given | options)[name]
+            if now.shape != value.shape or not torch.equal(now.detach(), value):
+                changed = answer.facts.setdefault("changed", [])
+                changed += [name] if name not in changed else []
+        for name in call.reads:
+            note_attribute(answer, subject, name, suffix)
+        if trial.gradients:
+            inputs = dict(tensors(given | options))
+            if trial.build is not None:
+                inputs |= dict(subject.named_parameters())
+            inputs = {name: x for name, x in inputs.items() if x.requires_grad}
+            note_gradients(answer, outputs, inputs, suffix)
+        del given, options, returned
+
+
+def note_calls(answer, calls):
+    """Keep which of the course's own pieces were called, and whether that could be seen."""
+    lost = ["sys.setprofile"] if calls.lost else []
+    for fact, names in zip(
+        ("pieces", "pieces inside", "unwatched"), (calls.pieces, calls.inside, lost)
+    ):
+        answer.facts[fact] = sorted({*answer.facts.get(fact, ()), *names})
+
+
+def construct(kind, trial, device, made):
+    """What the class gives for the trial's arguments, with the trial's dtype."""
+    key = (kind, *trial.build.items(), *trial.options.items(), trial.dtype)
+    if made is not None and key in made:
+        return made[key]
+    module = kind(*trial.build.values(), **trial.options)
+    if isinstance(module, nn.Module):
+        wanted = trial.dtype, torch.device(device).type
+        own = itertools.chain(module.parameters(), module.buffers())
+        if any((x.dtype, x.device.type) != wanted for x in own):  # asking costs less than to()
+            module.to(device=device, dtype=trial.dtype)
+    if made is not None:
+        made[key] = module
+    return module
+
+
+def tensors(arguments):
+    return [(name, x) for name, x in arguments.items() if isinstance(x, torch.Tensor)]
+
+
+def prepare(value, trial, device):
+    """A fresh copy of an argument, as the trial wants it."""
+    if isinstance(value, StandIn):
+        from ..stand_ins import make  # only decoding and its like need them
+
+        return make(value.name, **value.arguments).to(device)
+    if not isinstance(value, torch.Tensor):
+        return value
+    if value.is_floating_point():
+        value = value.to(trial.dtype)
+    value = value.to(device).clone()
+    if trial.strided and value.dim() > 1:
+        value = value.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if trial.gradients and value.is_floating_point():
+        value.requires_grad_()
+    return value
+
+
+def load(module, state):
+    """Copy weights into a module by name; say which are missing, extra, or of another shape."""
+    own = dict(module.named_parameters(remove_duplicate=False))
+    wanted_tensors = {id(own[name]) for name in own.keys() & state.keys()}
+    shapes = {}
+    with torch.no_grad():
+        for name in sorted(own.keys() & state.keys()):
+            if own[name].shape == state[name].shape:
+                own[name].copy_(state[name])
+            else:
+                shapes[name] = tuple(own[name].shape)
+    return {
+        "missing": sorted(state.keys() - own.keys()),
+        "extra": sorted(n for n in own.keys() - state.keys() if id(own[n]) not in wanted_tensors),
+        "shapes": shapes,
+        "shared": sorted(shared_groups({n: own[n] for n in own.keys() & state.keys()})),
+        "frozen": sorted(n for n in own.keys() & state.keys() if not own[n].requires_grad),
+    }
+
+
+def shared_groups(parameters):
+    """Names that stand for one and the same parameter, as tuples."""
+    names = {}
+    for name, parameter in parameters.items():
+        names.setdefault(id(parameter), []).append(name)
+    return [tuple(sorted(group)) for group in names.values() if len(group) > 1]
+
+
+def note_returned(answer, returned, names, suffix):
+    """Keep what came back under its names, if it is what was asked for; give back the tensors."""
+    answer.facts["returned" + suffix] = describe_value(returned)
+    values = (returned,) if len(names) == 1 else returned
+    if isinstance(values, list):
+        values = tuple(values)
+    if not isinstance(values, tuple) or len(values) != len(names):
+        return []
+    outputs = []
+    for name, value in zip(names, values):
+        if isinstance(value, torch.Tensor):
+            # A copy: a later call may write into the same memory.
+            answer.arrays[name + suffix] = value.detach().to("cpu").clone()
+            outputs.append(value)
+        elif isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy":
+            answer.arrays[name + suffix] = torch.as_tensor(value, dtype=torch.float64)
+        elif isinstance(value, nn.Module):
+            note_module(answer, value, suffix)
+    return outputs
+
+
+def note_module(answer, module, suffix):
+    """A module that came back is looked at through its parameters."""
+    for name, parameter in module.named_parameters():
+        answer.arrays[name + suffix] = parameter.detach().to("cpu").clone()
+
+
+def note_attribute(answer, subject, name, suffix):
+    """Keep what an attribute says after a call."""
+    value = getattr(subject, name, None)
+    if isinstance(value, torch.Tensor):
+        answer.facts[f"{name} detached{suffix}"] = not value.requires_grad
+        answer.arrays[name + suffix] = value.detach().to("cpu").clone()
+    else:
+        answer.facts[name + suffix] = describe_value(value)
+
+
+def note_gradients(answer, outputs, inputs, suffix):
+    """Keep the gradients of a weighted sum of the outputs."""
+    loss = None
+    for output in outputs:
+        if output.is_floating_point() and output.requires_grad:
+            weigh = torch.arange(1, output.numel() + 1, device=output.device).cos()
+            part = (output * weigh.reshape(output.shape).to(output.dtype)).sum()
+            loss = part if loss is None else loss + part
+    if loss is None:
+        gradients = [None] * len(inputs)
+    else:
+        gradients = torch.autograd.grad(loss, list(inputs.values()), allow_unused=True)
+    for name, gradient in sorted(zip(inputs, gradients), key=lambda pair: pair[0]):
+        if gradient is None:
+            answer.facts.setdefault("no gradient" + suffix, []).append(name)
+        else:
+            answer.arrays[f"gradient of {name}{suffix}"] = gradient.detach().to("cpu")
+
+
+def describe_value(value):
+    """What kind of thing came back, in words."""
+    if value is None:
+        return "None"
+    if isinstance(value, torch.Tensor):
+        return "a tensor"
+    if isinstance(value, bool):
+        return "True or False"
+    if isinstance(value, int):
+        return "an int"
+    if isinstance(value, float):
+        return "a float"
+    if isinstance(value, nn.Module):
+        return "a module"
+    if isinstance(value, tuple | list):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return f"a {kind} of {len(value)} ({', '.join(map(describe_value, value[:4]))})"
+    return f"a {type(value).__name__}"
+
+
+def describe(error):
+    """An exception as data: kind, message, and the way through the code."""
+    frames = tuple(
+        (frame.filename, frame.lineno, frame.name)
+        for frame in traceback.extract_tb(error.__traceback__)
+    )
+    return Problem(type(error).__name__, str(error), frames)

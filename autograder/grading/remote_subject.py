@@ -1,0 +1,161 @@
+"""A Subject behind the wall: what is examined lives in a box; its answers come over the line."""
+
+import itertools
+import re
+
+from ..engine.files import names_defined
+from ..engine.learner_lines import Line, lines_of_source, search
+from ..engine.limits import OutOfTime
+from ..engine.subject import Subject
+from ..engine.trial import NOTED, NOTHING, Answer, Problem, comparable
+from ..notebooks.outputs import text
+from ..sandbox.clock import Clock
+
+MOST_PRINTED = 400
+MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
+MOST_MESSAGE = 2000
+LISTS = ("missing", "extra", "shared", "frozen", "changed", "no gradient", *NOTED)
+TORCHS_NAME = re.compile(r"[\w.]{0,100}")
+
+
+class BehindWall(Subject):
+    """What bears a name in a box.
+
+    Args:
+        box: a Box in which the cells have run.
+        name: of the function or class.
+        cells: sources of the cells that have run, in order.
+        frames: gives a Trial as a frame; those that are asked again and again are kept.
+        seed: for what the learner's code draws.
+        seconds: for all the answers together; what the judge does with them takes none of these.
+    """
+
+    device = "cpu"
+    trusted = False
+
+    def __init__(self, box, name, cells, frames, seed, seconds):
+        self.box, self.name, self.frames, self.seed = box, name, frames, seed
+        self.clock = Clock(seconds)
+        self.source = next((c for c in reversed(cells) if name in names_defined(c)), "")
+        self.printed = ""
+
+    def ask(self, trial, watch=NOTHING):
+        """The Answer to a trial; OutOfTime or EndedError if there is none."""
+        [reply] = self.replies([trial], [watch])
+        return self.answer_in(reply, trial)
+
+    def answers(self, questions, watch=NOTHING):
+        """Each question with the Answer to its trial; all are asked at once, which is quicker."""
+        questions = list(questions)
+        trials = [question.trial for question in questions]
+        replies = self.replies(trials, [NOTHING if trial.constant else watch for trial in trials])
+        for question, reply in zip(questions, replies):
+            yield question, self.answer_in(reply, question.trial)
+
+    def replies(self, trials, watch):
+        if self.clock.left <= 0:
+            raise OutOfTime
+        replies = self.box.replies(
+            "ask",
+            self.clock,
+            attached=b"".join(map(self.frames, trials)),
+            name=self.name,
+            watch=watch,
+            seed=self.seed,
+            seconds=self.clock.left,
+        )
+        return itertools.islice(replies, len(trials))
+
+    def answer_in(self, reply, trial):
+        kind, answer, printed = three(reply)
+        if kind == "late":
+            late = OutOfTime()
+            late.problem = answer if is_problem(answer) else None
+            raise late
+        if not is_answer(answer, trial):
+            self.box.end("sent something that is no answer.")
+        if len(self.printed) < MOST_PRINTED:
+            self.printed = (self.printed + text(printed))[:MOST_PRINTED]
+        return comparable(cleaned(answer), trial)
+
+    def find_line(self, pattern):
+        return search(pattern, lines_of_source(self.source, self.name))
+
+    def line_of_problem(self, problem):
+        """The innermost line in a cell that an exception passed through."""
+        for source, number, _ in reversed(problem.frames if problem else ()):
+            lines = source.splitlines()
+            if 0 < number <= len(lines) and lines[number - 1].strip():
+                return Line(number, text(lines[number - 1].strip())[:200], "your cell")
+        return None
+
+
+def three(reply):
+    if isinstance(reply, tuple) and len(reply) == 3 and isinstance(reply[0], str):
+        return reply
+    return "", None, ""
+
+
+def is_answer(answer, trial):
+    """Is this an Answer of which everything has the type it should have? A learner may forge it."""
+    return (
+        isinstance(answer, Answer)
+        and isinstance(answer.arrays, dict)
+        and isinstance(answer.facts, dict)
+        and all(isinstance(name, str) for name in [*answer.arrays, *answer.facts])
+        and all(hasattr(array, "shape") for array in answer.arrays.values())
+        and type(answer.begun) is int
+        and 0 <= answer.begun <= len(trial.calls)
+        and (answer.problem is None or is_problem(answer.problem))
+        and all(map(is_plain, answer.facts.values()))
+        and all(isinstance(answer.facts.get(name, []), list) for name in LISTS)
+        and isinstance(answer.facts.get("shapes", {}), dict)
+        and all(is_torchs_name(n) for each in NOTED for n in answer.facts.get(each, []))
+        and len(repr([answer.facts, [*answer.arrays]])) <= MOST_SAID
+    )
+
+
+def is_torchs_name(name):
+    """Could torch call something so? (A learner's line is searched for these names.)"""
+    return isinstance(name, str) and bool(TORCHS_NAME.fullmatch(name))
+
+
+def is_plain(value):
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and is_plain(x) for key, x in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def is_problem(problem):
+    return (
+        isinstance(problem, Problem)
+        and isinstance(problem.kind, str)
+        and isinstance(problem.message, str)
+        and isinstance(problem.frames, tuple)
+        and all(
+            isinstance(frame, tuple)
+            and len(frame) == 3
+            and isinstance(frame[0], str)
+            and type(frame[1]) is int
+            for frame in problem.frames
+        )
+    )
+
+
+def cleaned(answer):
+    """The Answer with texts that can be shown anywhere: they become a part of what is said."""
+    problem = answer.problem
+    if problem is not None:
+        message = text(problem.message)[:MOST_MESSAGE]
+        problem = Problem(text(problem.kind)[:100], message, problem.frames)
+    return Answer(answer.arrays, cleaned_value(answer.facts), problem, answer.begun)
+
+
+def cleaned_value(value):
+    if isinstance(value, dict):
+        return {text(key): cleaned_value(x) for key, x in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(cleaned_value, value))
+    return text(value) if isinstance(value, str) else value

@@ -1,0 +1,309 @@
+"""What an assignment's notebook consists of, by the gradebook; and a submission put back into it.
+
+The gradebook decides which cells there are and what they are worth, never the submission: a cell
+that was deleted comes back, one that was copied or forged is an ordinary cell, one that is locked
+has its text again.
+"""
+
+import ast
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+from course.notebook import DEMONSTRATION
+
+from ..checks import LESSONS, find
+from ..engine.files import names_defined
+from .cell_names import imported
+from .submission import harmless, made_cell
+
+OURS = ("check", "check_quiz", "check_translator")  # what a cell may call to be judged
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell that nbgrader knows."""
+
+    grade_id: str
+    cell_type: str
+    source: str
+    checksum: str
+    locked: bool
+    grade: bool
+    solution: bool
+    task: bool
+    points: float | None = None
+
+    @property
+    def marks(self):
+        """Its metadata."""
+        marks = {
+            "grade": self.grade,
+            "grade_id": self.grade_id,
+            "locked": self.locked,
+            "schema_version": 3,
+            "solution": self.solution,
+            "task": self.task,
+            "checksum": self.checksum,
+            "cell_type": self.cell_type,
+        }
+        return marks | ({"points": self.points} if self.points is not None else {})
+
+    @property
+    def is_checked(self):
+        """Is it scored by what it does? (The others are by somebody who reads them.)"""
+        return self.grade and not self.solution and self.cell_type == "code"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An assignment's notebook.
+
+    Args:
+        cells: those that nbgrader knows, in their order.
+        demonstrations: texts of the instructor's cells that show something, and need not run.
+        kernelspec: as the instructor's notebook has it.
+        setup: the instructor's first cells that import what the others need.
+    """
+
+    assignment: str
+    notebook: str
+    cells: tuple[Cell, ...]
+    demonstrations: frozenset[str] = frozenset()
+    kernelspec: str = "{}"
+    setup: tuple[str, ...] = ()
+
+    def cell(self, grade_id):
+        return next((cell for cell in self.cells if cell.grade_id == grade_id), None)
+
+    @property
+    def language(self):
+        """What the instructor's notebook is written in; Python if it says nothing."""
+        language = json.loads(self.kernelspec).get("language")
+        return str(language or "python").lower()
+
+    @property
+    def lesson(self):
+        """The lesson whose exercises are checked here; "" if it is no lesson of this course.
+
+        Where there is only a quiz it is the first: nothing was built before it.
+        """
+        calls = [asked_of(cell.source) for cell in self.cells if cell.is_checked]
+        calls = [call for call in calls if call is not None]
+        modules = [exercise_asked(call).module for call in calls if exercise_asked(call)]
+        return modules[0] if modules else LESSONS[0] if calls else ""
+
+    def answered_in(self, grade_id):
+        """The solution cell before a grade cell: where what is said about it is put."""
+        last = None
+        for cell in self.cells:
+            if cell.solution:
+                last = cell
+            if cell.grade_id == grade_id:
+                return last
+        return None
+
+
+def plan_of(notebook, source=None):
+    """The Plan of a gradebook's notebook.
+
+    Args:
+        notebook: nbgrader.api.Notebook
+        source: path of the instructor's own, for the order of cells and the demonstrations.
+    """
+    grades = {cell.name: cell for cell in notebook.grade_cells}
+    tasks = {cell.name: cell for cell in notebook.task_cells}
+    solutions = {cell.name for cell in notebook.solution_cells}
+    cells = []
+    for cell in notebook.source_cells:
+        worth = grades.get(cell.name) or tasks.get(cell.name)
+        cells.append(
+            Cell(
+                cell.name,
+                cell.cell_type,
+                cell.source or "",
+                cell.checksum,
+                bool(cell.locked),
+                cell.name in grades,
+                cell.name in solutions,
+                cell.name in tasks,
+                worth.max_score if worth is not None else None,
+            )
+        )
+    order, demonstrations, setup = instructors_order(source)
+    place = {name: number for number, name in enumerate(order)}
+    cells.sort(key=lambda cell: place.get(cell.grade_id, len(place)))
+    return Plan(
+        notebook.assignment.name,
+        notebook.name,
+        tuple(cells),
+        demonstrations,
+        notebook.kernelspec or "{}",
+        setup,
+    )
+
+
+def instructors_order(source):
+    """The grade ids in the instructor's notebook, the texts of its demonstrations, its set-up."""
+    try:
+        cells = nbformat.read(source, as_version=4).cells if source else []
+    except Exception:  # it may be gone by now: the gradebook's order will do
+        return [], frozenset(), ()
+    ids = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
+    shown = [c.source.strip() for c in cells if DEMONSTRATION in c.metadata.get("tags", [])]
+    first = next((number for number, name in enumerate(ids) if name), len(cells))
+    texts = [cell.source for cell in cells[:first] if cell.cell_type == "code"]
+    setup = tuple(text for text in texts if text.strip() not in shown and imported(text))
+    return [name for name in ids if name], frozenset(shown), setup
+
+
+def put_back(notebook, plan):
+    """The submission with exactly the plan's cells in it, among the learner's own."""
+    copies = copies_of(notebook, plan)
+    counts = {name: the_one(notebook, copies[name], plan.cell(name)) for name in copies}
+    setup = missing_setup(notebook, plan)
+    cells = [made_cell("code", source) for source in setup]
+    for number, cell in enumerate(notebook.cells):
+        known = plan.cell(cell.metadata.pop("nbgrader", {}).get("grade_id"))
+        if known is not None and counts[known.grade_id] == number:
+            if known.locked and defines_more(cell, known):  # cells that were merged, perhaps
+                cells.append(made_cell("code", cell.source))
+            cell = restored(known, cell)
+        cells.append(cell)
+    notebook.cells = cells
+    for number, known in enumerate(plan.cells):
+        if known.grade_id not in copies and (known.grade or known.task):
+            before = plan.cells[number - 1].grade_id if number else None
+            place = place_below_answer(notebook, known) or place_after(notebook, before)
+            notebook.cells.insert(place, restored(known))
+    kernelspec = json.loads(plan.kernelspec)
+    notebook.metadata = NotebookNode({"language_info": {"name": "python"}})
+    if kernelspec:
+        notebook.metadata["kernelspec"] = kernelspec
+    originals = {cell.source for cell in plan.cells}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"  # a submission's own may be there twice
+        if cell.cell_type != "code" and cell.source not in originals:
+            cell.source = harmless(cell.source, cell.get("attachments", ()))
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def copies_of(notebook, plan):
+    """{grade id: the numbers of the cells that bear it}, for the plan's cells."""
+    copies = {}
+    for number, cell in enumerate(notebook.cells):
+        known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if known is not None:
+            copies.setdefault(known.grade_id, []).append(number)
+    return copies
+
+
+def the_one(notebook, numbers, known):
+    """Which of several copies of a cell counts: of a check the first below the answer, else the
+    last that something was done to."""
+    if known.is_checked:
+        below = place_below_answer(notebook, known)
+        return next((number for number in numbers if number >= below), numbers[-1])
+    done = [number for number in numbers if not is_empty(notebook.cells[number], known)]
+    return done[-1] if done else numbers[0]
+
+
+def missing_setup(notebook, plan):
+    """The instructor's first cells, as far as the submission has not what they import."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    if not any(text.strip() for text in texts):
+        return []
+    there = set().union(*({*imported(text), *names_defined(text)} for text in texts))
+    return [source for source in plan.setup if not imported(source) <= there]
+
+
+def defines_more(cell, known):
+    """Was something written into a locked cell that others may need?"""
+    new = set(names_defined(cell.source)) - set(names_defined(known.source))
+    return cell.cell_type == "code" and bool(new)
+
+
+def is_empty(cell, known):
+    """Has nothing been done to this copy of a cell?"""
+    return not cell.source.strip() or cell.source == known.source
+
+
+def restored(known, cell=None):
+    """A cell as the plan has it; what is not locked keeps the learner's text."""
+    kept = known.source if cell is None or known.locked else cell.source
+    new = made_cell(known.cell_type, kept)
+    new.metadata["nbgrader"] = known.marks
+    if cell is not None and "attachments" in cell and known.cell_type == "markdown":
+        new.attachments = cell.attachments
+    return new
+
+
+def place_below_answer(notebook, known):
+    """The index behind the last cell that defines what a check asks for; 0 if none does."""
+    call = asked_of(known.source) if known.is_checked else None
+    asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} if call else set()
+    defining = [
+        number
+        for number, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code" and asked & set(names_defined(cell.source))
+    ]
+    return defining[-1] if defining else 0
+
+
+def place_after(notebook, grade_id):
+    """The index behind a cell; the end if it is not there; the beginning if there is none."""
+    if grade_id is None:
+        return 0
+    for number, cell in enumerate(notebook.cells):
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id:
+            return number + 1
+    return len(notebook.cells)
+
+
+# --- What a check cell asks -----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def asked_of(source):
+    """The call in a cell that consists of one call of ours; None otherwise."""
+    try:
+        [statement] = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return None
+    call = getattr(statement, "value", None)
+    name = getattr(getattr(call, "func", None), "id", None)
+    return call if name in OURS else None
+
+
+def exercise_asked(call):
+    """The exercise that a call of `check` asks for; None if it is none."""
+    if call.func.id != "check" or len(call.args) != 1 or not isinstance(call.args[0], ast.Name):
+        return None
+    named = [k.value.value for k in call.keywords if k.arg == "exercise"]
+    try:
+        return find(named[0] if named else call.args[0].id)
+    except (KeyError, AttributeError):
+        return None
+
+
+def quiz_asked(call):
+    """(lesson, name of the answers, seed) that a call of `check_quiz` asks for; None if none."""
+    if call.func.id != "check_quiz" or len(call.args) != 2:
+        return None
+    stem, answers = call.args
+    if not isinstance(stem, ast.Constant) or not isinstance(answers, ast.Name):
+        return None
+    seeds = [k.value.value for k in call.keywords if k.arg == "seed"]
+    return str(stem.value), answers.id, seeds[0] if seeds else 1
+
+
+def weights_asked(call):
+    """The file that a call of `check_translator` asks for; None if it asks for none."""
+    if call.func.id != "check_translator" or len(call.args) != 1:
+        return None
+    [name] = call.args
+    return name.value if isinstance(getattr(name, "value", None), str) else None

@@ -1,0 +1,269 @@
+"""The judge's end: opens a box for each submission, and speaks with what is in it."""
+
+import contextlib
+import itertools
+import json
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict
+from functools import cached_property
+
+from . import cgroup, wire
+from .clock import Clock
+from .importable import write_given
+from .walls import BEST, Limits
+from .warm import Warm
+
+GRACE = 3.0  # seconds in which a child may say itself that the time is over
+JUDGING = 3600.0  # seconds that a judge may compute while a child waits, before its warden ends it
+
+
+class UnprotectedError(Exception):
+    """The sandbox is weaker than was demanded."""
+
+
+class EndedError(Exception):
+    """The child is gone; says why, in words that go on after "your code …"."""
+
+    verdict = None  # on what was examined just then, if something was
+
+
+class Keeper:
+    """Opens boxes in a warm process, and begins another one when that is gone.
+
+    Args:
+        least: the level of protection that is demanded, 0 to 3, see `level_of`; or BEST.
+        namespaces: use them where they can be had.
+        warm: a Warm that others use, too; else it has one of its own.
+    """
+
+    def __init__(self, least=BEST, namespaces=True, warm=None):
+        self.least, self.namespaces = least, namespaces
+        self.warm, self.is_shared = warm or Warm(namespaces), warm is not None
+        self.cgroup = cgroup.divided()
+
+    @property
+    def trouble(self):
+        """Why there are no namespaces; "" if there are."""
+        return self.warm.ready()["trouble"]
+
+    @cached_property
+    def offered(self):
+        """The level that this machine offers: what the first warm process found, for good. If a
+        later one gets less, that is refused, and no grade happens at a lower level unnoticed."""
+        cgroups = ["cgroup"] if self.cgroup is not None else []
+        return level_of([*self.warm.ready()["layers"], *cgroups])
+
+    @property
+    def demanded(self):
+        """The level below which nothing runs. Even the best must be some protection."""
+        return max(1, self.offered) if self.least == BEST else self.least
+
+    def open(self, limits=None, given=False, attempts=2):
+        """A Box that is ready; another zygote is started if this one is gone.
+
+        Args:
+            given: may what runs in it import the course, as far as it holds no answer?
+        """
+        limits, least = limits or Limits(), self.demanded
+        for attempt in range(attempts):
+            self.warm.ready()
+            name = write_given(self.warm.folders["given"]) if given else ""
+            try:
+                return self.ask_for_box(limits, name, least)
+            except (OSError, wire.ClosedError, wire.LateError):
+                if attempt + 1 == attempts:
+                    raise
+                self.begin_anew()
+        raise AssertionError
+
+    def begin_anew(self):
+        """With another warm process: what others use is left to them."""
+        if self.is_shared:
+            self.warm, self.is_shared = Warm(self.namespaces), False
+        else:
+            self.warm.let_go(at_once=True)
+
+    def ask_for_box(self, limits, given, least):
+        for_judge, for_child = socket.socketpair()
+        for_keeper, for_warden = socket.socketpair()
+        work = None
+        if not self.warm.greeting["own_root"]:
+            work = tempfile.TemporaryDirectory(dir=self.warm.folders["work"])
+        request = {
+            "limits": asdict(limits),
+            "total": limits.total + JUDGING,
+            "given": given,
+            "work": work and work.name,
+        }
+        with for_child, for_warden:
+            self.warm.ask(request, [for_child.fileno(), for_warden.fileno()])
+        box = Box(wire.Line(for_judge, wire.LARGEST_ANSWER), for_keeper, limits, work)
+        hello = box.line.receive(time.monotonic() + 20)
+        if "trouble" in hello:
+            box.close()
+            raise UnprotectedError(hello["trouble"])
+        box.layers = hello["layers"]
+        if self.cgroup is not None:
+            box.live_in(self.cgroup)
+        if level_of(box.layers) < least:
+            box.close()
+            raise UnprotectedError(
+                f"learners' code would run with {described(box.layers)} only, and level {least} is "
+                f"demanded. {self.trouble}".strip()
+            )
+        return box
+
+    def close(self):
+        if not self.is_shared:
+            self.warm.close()
+
+
+def level_of(layers):
+    """How well a child was shut in: 0 hardly, 1 files and system calls, 2 namespaces, 3 cgroup."""
+    if not {"limits", "Landlock", "seccomp"} <= set(layers):
+        return 0
+    return 1 if "namespaces" not in layers else 2 if "cgroup" not in layers else 3
+
+
+def described(layers):
+    return f"level {level_of(layers)} ({', '.join(layers) or 'nothing'})"
+
+
+class Box:
+    """A child that a submission's code runs in.
+
+    Its `clock` holds the seconds for all that it is asked. Only waiting for it counts, and reading
+    what it has sent: a judge may take as long as it needs.
+    """
+
+    def __init__(self, line, control, limits, work):
+        self.line, self.control, self.limits, self.work = line, control, limits, work
+        self.layers, self.cgroup = [], None
+        self.numbers = itertools.count(1)
+        self.clock = Clock(limits.total)
+        self.used, self.heard = {}, b""
+        self.reason = ""
+        control.settimeout(10)
+
+    def live_in(self, place):
+        """Give the child a part of this cgroup, before it has run anything of a learner's."""
+        try:
+            self.cgroup = cgroup.Cgroup(place, self.limits)
+            self.cgroup.take(json.loads(self.told())["child"])
+            self.layers.append("cgroup")
+        except (OSError, ValueError, KeyError):  # then it is one layer less, and that is recorded
+            return
+
+    def told(self, lines=1):
+        """What the warden has said so far, so many lines of it."""
+        while self.heard.count(b"\n") < lines:
+            piece = self.control.recv(4096)
+            if not piece:
+                break
+            self.heard += piece
+        return self.heard.splitlines()[-1] if self.heard else b"{}"
+
+    def request(self, what, patience, **arguments):
+        """Ask the child something, and wait so long for the reply. EndedError if there is none."""
+        return next(self.replies(what, patience, **arguments))
+
+    def replies(self, what, patience, attached=b"", **arguments):
+        """Ask the child something that it has several replies to; they come one after the other.
+
+        Args:
+            patience: seconds for all of them, or a Clock that is used for other requests, too.
+            attached: frames that follow the request.
+        """
+        if self.reason:
+            raise EndedError(self.reason)
+        clock = patience if isinstance(patience, Clock) else Clock(patience)
+        asked = next(self.numbers)
+        frame = wire.pack((asked, what, arguments)) + attached
+        with self.waiting(clock) as deadline:
+            self.line.send_frame(frame, deadline)
+        while True:
+            with self.waiting(clock) as deadline:
+                reply = self.reply(asked, deadline)
+            yield reply
+
+    def reply(self, asked, deadline):
+        """The next reply to a request; what was left over of one before it is passed over."""
+        while True:
+            answer = self.line.receive(deadline)
+            if not isinstance(answer, tuple) or len(answer) != 2 or type(answer[0]) is not int:
+                raise wire.GarbledError("no answer")
+            if answer[0] == asked:
+                return answer[1]
+            if not 0 < answer[0] < asked:
+                raise wire.GarbledError("an answer that nobody asked for")
+
+    @contextlib.contextmanager
+    def waiting(self, clock):
+        """Let time pass until a deadline, by this clock and by the box's own. EndedError, and the
+        child's end, where no answer comes or none that can be read."""
+        try:
+            with clock.running(), self.clock.running():
+                yield time.monotonic() + min(self.clock.left, clock.left + GRACE)
+        except wire.LateError:
+            total = self.clock.left <= 0
+            most = self.limits.total if total else clock.seconds
+            whole = " (that is all the time that a notebook has)" if total else ""
+            self.end(f"was stopped after {most:g} seconds{whole}. Does a loop in it ever end?")
+        except wire.ClosedError:
+            self.end()
+        except wire.GarbledError as error:
+            self.end(f"sent something that is no answer ({error}).")
+
+    def end(self, reason=""):
+        self.close()
+        self.reason = reason or self.why()
+        raise EndedError(self.reason)
+
+    def why(self):
+        """Why the child is gone, as the warden saw it."""
+        status = self.used.get("status")
+        if status is None:
+            return "ended its process."
+        if status >= 0:
+            return f"ended its whole process, with exit code {status}."
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-status, f"signal {-status}")
+        if self.used.get("oom"):
+            return f"took more than {self.limits.memory // 2**20} MB of memory."
+        if self.used.get("full"):
+            return f"was stopped: it wrote more than {self.limits.disk // 2**20} MB."
+        why = {
+            "SIGKILL": " (perhaps it took too much memory)",
+            "SIGXCPU": f" (it had computed for {self.limits.total:g} seconds)",
+            "SIGSEGV": " (a crash below Python; perhaps it called itself without end)",
+        }
+        return f"was ended by the system with {name}{why.get(name, '')}."
+
+    def close(self):
+        """End the child, if it still lives, and learn what it used."""
+        if self.control is None:
+            return
+        self.line.close()
+        with contextlib.suppress(OSError, ValueError):
+            self.control.shutdown(socket.SHUT_WR)
+            self.used = json.loads(self.told(lines=2))
+        self.control.close()
+        self.control = None
+        if self.cgroup is not None:
+            self.used["oom"] = self.cgroup.ran_out_of_memory()
+            self.cgroup.close()
+        if self.work is not None:
+            try:
+                self.work.cleanup()
+            except (OSError, RecursionError):  # folders in folders in folders …
+                subprocess.run(["rm", "-rf", "--", self.work.name], check=False, timeout=60)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

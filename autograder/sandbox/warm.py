@@ -1,0 +1,139 @@
+"""The warm process of the sandbox, seen from outside: begun at once, ready some seconds later.
+
+It costs nothing to import this: so the process can get warm while everything else is imported.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from .scratch import Scratch
+
+HOME = Path(__file__).resolve().parent.parent.parent
+OURS = ("autograder", "benchmarks", "course", "exercises", "notebooks", "solutions", "translation")
+START = """
+import sys
+sys.path.insert(0, {home!r})
+from autograder.sandbox.zygote import main
+del sys.path[0]
+main({descriptor}, {options})
+"""
+STARTING = 120.0
+# Messages that do not run into each other, so that several processes may ask at once.
+MESSAGES = socket.SOCK_SEQPACKET if sys.platform.startswith("linux") else socket.SOCK_STREAM
+SHARED = {}
+
+
+def shared(namespaces=True):
+    """The one of this process, and of what is forked from it."""
+    if namespaces not in SHARED or SHARED[namespaces].owner != os.getpid():
+        SHARED[namespaces] = Warm(namespaces)
+        atexit.register(SHARED[namespaces].close)
+    SHARED[namespaces].begin()
+    return SHARED[namespaces]
+
+
+class Warm:
+    """Keeps one warm process; where it is gone, another one can be begun.
+
+    Args:
+        namespaces: use them where they can be had.
+    """
+
+    def __init__(self, namespaces=True):
+        self.namespaces, self.owner = namespaces, os.getpid()
+        self.scratch = Scratch()
+        self.folders = {n: self.scratch.folder(n) for n in ("root", "given", "scratch", "work")}
+        self.process = self.greeting = None
+
+    def begin(self):
+        """Start it, if it is not there; it need not be ready then."""
+        if self.process is not None and self.process.poll() is None:
+            return
+        self.let_go()
+        ours, theirs = socket.socketpair(type=MESSAGES)
+        options = {
+            "namespaces": self.namespaces,
+            "home": str(HOME),
+            "hidden": [str(HOME / name) for name in OURS],
+            "root": str(self.folders["root"]),
+            "given": str(self.folders["given"]),
+            "scratch": str(self.folders["scratch"]),
+        }
+        code = START.format(home=str(HOME), descriptor=theirs.fileno(), options=options)
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", code],
+            pass_fds=[theirs.fileno()],
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        theirs.close()
+        self.socket = ours
+        ours.settimeout(STARTING)
+
+    def ready(self):
+        """Wait until it is. A copy of this in a forked process can only use what is there."""
+        if self.owner == os.getpid():
+            self.begin()
+        if self.greeting is None:
+            self.greeting = json.loads(self.heard())
+        return self.greeting
+
+    def heard(self):
+        """Its first line."""
+        greeting = b""
+        with contextlib.suppress(OSError):
+            while not greeting.endswith(b"\n"):
+                piece = self.socket.recv(2**16)
+                if not piece:
+                    break
+                greeting += piece
+        if not greeting.endswith(b"\n"):
+            self.process.kill()
+            said = self.process.communicate()[1].decode(errors="replace").strip()
+            raise RuntimeError(f"the sandbox could not be started: {said[-500:]}")
+        return greeting
+
+    def ask(self, request, descriptors):
+        """For a child. OSError if the process is gone."""
+        socket.send_fds(self.socket, [json.dumps(request).encode()], descriptors)
+
+    def let_go(self, at_once=False):
+        """Of the process, if there is one."""
+        if self.process is None:
+            return
+        self.socket.close()  # it then ends by itself
+        if at_once:
+            self.process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(5)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+        self.process = self.greeting = None
+
+    def close(self):
+        if self.owner == os.getpid():  # and not somebody forked from it, at its own end
+            self.let_go()
+            self.scratch.close()
+
+
+def environment():
+    """What learners' code can see of the environment: nothing of whoever grades."""
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/nonexistent",
+    }

@@ -1,0 +1,132 @@
+"""Words for wrong answers of no known kind: true, with numbers, and pointing somewhere."""
+
+import pytest
+import torch
+
+from autograder.checks import find
+from autograder.engine.compare import differences
+from autograder.engine.symptoms import Seen, explain, few, listing, number
+from autograder.engine.trial import Answer, Call, Problem, call
+
+EXERCISE = find("multi_head.merge_heads")
+X = torch.randn(2, 3, 4)
+EXPECTED = torch.randn(2, 5, 4)
+
+
+def words(answer, expected=None, trial=None):
+    """What is said about an answer, an array standing for itself."""
+    answer = answer if isinstance(answer, Answer) else Answer({"output": answer})
+    expected = Answer({"output": EXPECTED}) if expected is None else expected
+    trial = trial or call(x=X)
+    first = differences(answer, expected, trial)[0]
+    return explain(Seen(EXERCISE, trial, answer, expected), first)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (2 * EXPECTED, "Every number of your output is 2 times what is expected."),
+        (-EXPECTED, "Every number of your output is -1 times what is expected."),
+        (EXPECTED + 3, "Every number of your output is too large by 3."),
+        (EXPECTED.flip(1), "right, but in reverse order along dimension 1"),
+        (EXPECTED.roll(1, 1), "right, but one place later along dimension 1"),
+        (EXPECTED.roll(-1, 1), "right, but one place earlier along dimension 1"),
+        (EXPECTED[:, :4].mT, "expected (2, 5, 4)"),
+        (0 * EXPECTED, "All numbers of your output are 0; expected are numbers such as"),
+        (0 * EXPECTED + 7, "All numbers of your output are 7, whatever goes in."),
+        (EXPECTED.mT.reshape(2, 5, 4), "has the right numbers in the wrong places"),
+        (EXPECTED.mT, "has shape (2, 4, 5); expected (2, 5, 4)"),
+        (EXPECTED.mT, "The sizes are right, their order is not."),
+        (EXPECTED.flatten(1), "as many numbers as there should be, in another arrangement"),
+        (EXPECTED.double(), "is float64; expected float32"),
+        (EXPECTED / 0, "of the 40 numbers in your output are inf"),
+        (EXPECTED * float("nan"), "40 of the 40 numbers in your output are NaN"),
+        (torch.stack([EXPECTED[0], EXPECTED[0]]), "right only for index 0 of its first dimension"),
+    ],
+)
+def test_arrays(answer, sentence):
+    assert sentence in words(answer)
+
+
+def test_one_wrong_number_is_shown_with_its_place():
+    wrong = EXPECTED.clone()
+    wrong[0, 0, 0] += 0.5
+    wrong[1, 2, 3] += 5
+    assert "2 of 40 numbers are off; the worst at [1, 2, 3]" in words(wrong)
+
+
+def test_the_input_given_back_is_recognised():
+    assert (
+        words(X, Answer({"output": X + torch.randn_like(X)}))
+        == "Your output is just `x`, unchanged."
+    )
+
+
+def test_permuted_dimensions_are_recognised():
+    cube = torch.randn(3, 3, 3)
+    said = words(cube.permute(2, 0, 1), Answer({"output": cube}))
+    assert "right but for the order of its dimensions" in said
+    assert "(" not in said  # the answer is not given away
+
+
+def test_errors_have_kind_message_and_shapes():
+    said = words(Answer(problem=Problem("ValueError", "too many\ndetails")))
+    assert said == "Your code raised ValueError: too many (called with x (2, 3, 4))"
+
+
+def test_memory_is_spoken_of_in_gigabytes():
+    torch_says = (
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 20000000000 bytes."
+    )
+    said = words(Answer(problem=Problem("RuntimeError", torch_says)))
+    assert "asked for 20.0 GB of memory at once" in said
+
+
+def test_missing_names_are_told_with_those_that_are_there():
+    expected = Answer({}, {"missing": [], "extra": []})
+    said = words(Answer({}, {"missing": ["w_output.weight"], "extra": ["out.weight"]}), expected)
+    assert "no parameter called `w_output.weight`" in said
+    assert "`out.weight` instead" in said
+
+
+def test_sharing_is_told_both_ways():
+    shared, apart = Answer({}, {"shared": [("a", "b")]}), Answer({}, {"shared": []})
+    assert "`a` and `b` are to be one and the same parameter" in words(apart, shared)
+    assert "stands under several names: `a` and `b`" in words(shared, apart)
+
+
+def test_numbers_are_written_as_people_do():
+    assert [number(x) for x in (1.0, 0.333333, 1e-9, float("nan"), float("-inf"))] == [
+        *("1", "0.333", "1e-09", "NaN", "-inf")
+    ]
+    assert few(torch.arange(6)) == "0, 1, 2, 3, …"
+    assert listing(["a"]) == "`a`"
+    assert listing(["a", "b", "c"]) == "`a`, `b` and `c`"
+
+
+def test_an_error_in_a_later_call_is_told_with_the_shapes_of_that_call():
+    trial = call(x=X)
+    trial.calls = [*trial.calls, Call({"x": torch.zeros(1, 1, 4)})]
+    problem = Problem("ValueError", "no")
+    assert words(Answer(problem=problem, begun=2), trial=trial).endswith("with x (1, 1, 4))")
+    trial.build = {"d_model": 4}
+    assert words(Answer(problem=problem), trial=trial).endswith(
+        "(made with d_model=4; not yet called)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("yours", "expected", "sentence"),
+    [
+        (False, True, "This should hold, and does not with your code: two calls are alike."),
+        (True, False, "This should not hold, and does with your code: two calls are alike."),
+        ("0, 2", "0, 1.33", "two calls are alike: yours 0, 2, expected 0, 1.33."),
+        ("0", None, "two calls are alike: yours 0; nothing of the kind is expected."),
+        (None, "0", "two calls are alike: expected 0; with your code it cannot even be told."),
+    ],
+)
+def test_facts_are_told_as_sentences(yours, expected, sentence):
+    def fact(value):
+        return Answer({}, {"two calls are alike": value})
+
+    assert words(fact(yours), fact(expected)) == sentence
