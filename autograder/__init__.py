@@ -1,29 +1,34 @@
-"""The autograder of The Transformer by hand.
+"""An autograder that names the mistake that was made.
 
     from autograder import check
     check(scaled_dot_product_attention)
 
     engine/     what an exercise is, and what is said of an answer to it
-    checks/     the exercises themselves, a package a lesson
     doors/      where people come in: notebook and terminal
     audit/      how well right and wrong answers are told apart
     notebooks/  what was handed in, as data
     sandbox/    both sides of the wall behind which learners' code runs
     grading/    a class: judge, records, nbgrader, runs, report
 
-`stand_ins` are small models that exercises are given; `aside` puts files and folders in their
-places whole, or not at all.
+`aside` puts files and folders in their places whole, or not at all.
+
+It knows no course: it is given one (`engine.course`), with its exercises, model answers and all.
 """
+
+PUBLIC = {  # {name: where it is}
+    "check": "doors.notebook",
+    "show": "doors.notebook",
+    "examine": "engine.examine",
+    "wrong": "engine.mistakes",
+    "find": "engine.course",
+    "use": "engine.course",
+}
 
 
 def __getattr__(name):
-    """`check` and `wrong`, loaded when they are asked for: importing this must cost nothing."""
-    if name == "check":
-        from .doors.notebook import check
+    """What is public, loaded when it is asked for: importing this must cost nothing."""
+    if name in PUBLIC:
+        import importlib
 
-        return check
-    if name == "wrong":
-        from .engine.mistakes import wrong
-
-        return wrong
+        return getattr(importlib.import_module(f"{__name__}.{PUBLIC[name]}"), name)
     raise AttributeError(f"module 'autograder' has no attribute {name!r}")

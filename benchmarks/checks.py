@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 from autograder.audit.matrix import entries_for
-from autograder.checks import all_exercises
 from autograder.engine.examine import examine
 from autograder.engine.mistakes import build
+from course.checks import all_exercises
 
 from .measure import table
 

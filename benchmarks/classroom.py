@@ -18,11 +18,13 @@ from pathlib import Path
 
 import torch
 
-from autograder.checks import exercises_of
 from autograder.engine.mistakes import edited_source
+from autograder.grading.nbgrader.new_course import config_of
+from course import COURSE
+from course.build import ROOT
+from course.checks import exercises_of
 from course.lesson import lessons
 from course.notebook import DEMONSTRATION, instructors, solved, text_of
-from course.release import CONFIG, ROOT
 
 from .measure import machine, table
 
@@ -109,7 +111,7 @@ def stock(stem, count, demonstrations, **settings):
 def ours(stem, count):
     """(seconds, of these for starting, bytes): of `autograder grade`."""
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder), stem, count, CONFIG)
+        make(Path(folder), stem, count, config_of(COURSE))
         alone, _ = memory_of(["grade", stem, "--student", "student0000", "--regrade"], folder)
         shutil.rmtree(Path(folder) / ".autograder")
         seconds, memory = memory_of(["grade", stem], folder)

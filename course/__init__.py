@@ -1,11 +1,18 @@
-"""The course around the Transformer: lessons become notebooks, and notebooks get what they show.
+"""The Transformer by hand: its exercises, and lessons around them that become notebooks.
+
+COURSE is what the autograder is given of it.
+
+checks        how each exercise is checked: probes, mistakes, hints
+stand_ins     small models that exercises are given
+bank          right and wrong answers of others, by which the checks are judged
 
 lesson        a lesson's Markdown, in parts
 stubs         what a learner is given of solutions/
 notebook      a lesson as a notebook
 build         notebooks/ and exercises/ from lessons and solutions; `make notebooks`
 last_built    what was built last, so that nothing that somebody has written is built over
-release       a ready nbgrader course; `autograder course DIR`
+release       the notebooks of a ready nbgrader course; `autograder course DIR`
+importable    what cells may import where a class is graded
 
 work          the folder in which a learner's own versions and points are kept
 mine          `from course.mine import softmax`: the learner's version, or a stand-by
@@ -18,9 +25,66 @@ diagram       the architecture, drawn by code
 widgets       sliders and painters, each with a picture where nothing runs
 """
 
-from autograder.doors import notebook
+from autograder.engine.course import Course
 
-from .work import after_check
+SYLLABUS = {
+    "attention": (
+        "softmax",
+        "scaled_dot_product_attention",
+        "causal_mask",
+        "padding_mask",
+        "self_attention",
+    ),
+    "multi_head": ("split_heads", "merge_heads", "MultiHeadAttention"),
+    "positional_encoding": ("sinusoidal_encoding", "shift_matrix", "PositionalEncoding"),
+    "encoder_block": ("LayerNorm", "FeedForward", "EncoderBlock", "Encoder"),
+    "transformer": (
+        "TokenEmbedding",
+        "DecoderBlock",
+        "Decoder",
+        "Transformer",
+        "count_parameters",
+    ),
+    "training": (
+        "learning_rate",
+        "smoothed_cross_entropy",
+        "shift_right",
+        "initialise",
+        "greedy_decode",
+        "beam_search",
+    ),
+    "variants": (
+        "rotary_embedding",
+        "alibi_bias",
+        "sliding_window_mask",
+        "sliding_window_attention",
+        "tiled_attention",
+        "CausalSelfAttention",
+        "sample_token",
+        "mask_tokens",
+        "patchify",
+        "MixtureOfExperts",
+    ),
+}
 
-if after_check not in notebook.LISTENERS:
-    notebook.LISTENERS.append(after_check)
+COURSE = Course(
+    id="transformer_by_hand",
+    title="The Transformer by hand",
+    syllabus=SYLLABUS,
+    checks="course.checks",
+    reference="solutions",
+    stand_bys="course.stand_bys",
+    stand_ins="course.stand_ins",
+    bank="course/bank",
+    calls=("course.quiz:QUIZ", "course.capstone:CAPSTONE"),
+    builds_from="course.mine",
+    importable="course.importable:fill",
+    assignments="course.release:assignments",
+    after_check="course.work:after_check",
+    depends_on="course.release:depends_on",
+    commands={
+        "progress": ("show which exercises are done, and what comes next", "course.progress:main")
+    },
+    handed_in=(".pt",),
+    distribution="transformer-by-hand",
+)

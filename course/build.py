@@ -10,7 +10,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from autograder.checks import LESSONS
+from course.checks import LESSONS
 
 from . import last_built
 from .lesson import LessonError, lessons

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 
-from autograder.checks import exercises_of
 from autograder.doors.notebook import notebook_shell
 from autograder.engine import pieces
+from autograder.engine.course import Earned, PointsCall, Wanted
+from course.checks import exercises_of
 from solutions.training import greedy_decode
 from solutions.transformer import Transformer
 from translation.number_words import LANGUAGES, in_words, the_task
@@ -262,3 +263,29 @@ def what_is_wrong(share, faults):
             f"loss was not low, it was not trained, or not to the end."
         )
     return f"{fault} It has learned a part: train it to the end, as in the lesson."
+
+
+class TranslatorCall(PointsCall):
+    """`check_translator("translator.pt")` where a class is graded.
+
+    The weights are tried here, in the course's own Transformer: what a learner's code says that it
+    translates proves nothing.
+    """
+
+    name, kind, label = "check_translator", "weights", "Trained model"
+
+    def asked(self, call):
+        name = getattr(call.args[0], "value", None) if len(call.args) == 1 else None
+        return Wanted("weights", name) if isinstance(name, str) else None
+
+    def judged(self, wanted, found, checks):
+        if isinstance(found, dict):
+            seen = examine_weights(found)
+        else:
+            why = missing if found is None else too_much if found is True else unreadable
+            seen = Examination(sentence=why(wanted.name))
+        seen.checks = checks
+        return Earned(seen.points / POINTS, seen.as_text(), seen.as_card())
+
+
+CAPSTONE = TranslatorCall()

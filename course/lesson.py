@@ -23,7 +23,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from autograder.checks import find
+from course.checks import find
 
 from .quiz import read_quiz
 

@@ -6,12 +6,12 @@ Later lessons build on earlier ones in this way, and a lesson runs even if nothi
 
 import sys
 
-from autograder.checks import find
 from autograder.doors.notebook import notebook_shell
 from autograder.engine import pieces
 from autograder.engine.examine import examine_learners
+from course.checks import find
 
-from . import work
+from . import COURSE, work
 
 LOADED = {}  # {(path, time it was changed): names}
 VERDICTS = {}  # {(path, time it was changed, name): does it pass?}
@@ -45,7 +45,7 @@ def best_version(exercise):
     version, why = from_file(exercise)
     if version is not None:
         return version, why
-    return pieces.stand_by(exercise.name), f"a stand-by ({why})"
+    return COURSE.stand_by(exercise.name), f"a stand-by ({why})"
 
 
 def from_file(exercise):

@@ -10,7 +10,8 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChecksums, LockCells
 
-from autograder.checks import LESSONS, find
+from autograder.notebooks.plan import DEMONSTRATION
+from course.checks import LESSONS, find
 
 from .lesson import QUOTED, LessonError
 from .quiz import POINTS, as_markdown
@@ -20,7 +21,6 @@ TOOLS = "from autograder import check\nfrom course.quiz import check_quiz"
 SETUP = "# Run this cell first.\n"
 THREADS = "torch.set_num_threads(1)  # the models here are small: one core is quickest"
 ANSWERS = "# Put the letter of your choice between the quotation marks."
-DEMONSTRATION = "demonstration"  # the tag of cells that are not needed where it is graded
 SEED = 1  # in which order a quiz's choices stand
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

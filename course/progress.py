@@ -4,8 +4,8 @@ import html
 import sys
 from dataclasses import dataclass
 
-from autograder.checks import LESSONS, exercises_of
 from autograder.doors.notebook import notebook_shell
+from course.checks import LESSONS, exercises_of
 
 from . import work
 from .mine import from_file

@@ -9,12 +9,15 @@ In a lesson a quiz is written as
 one `+` for each question. The choices are shuffled with a seed, and lettered.
 """
 
+import ast
 import html
 import random
 from dataclasses import dataclass
 from functools import lru_cache
 
 from autograder.doors.notebook import notebook_shell
+from autograder.engine.course import Earned, PointsCall, Wanted
+from autograder.notebooks.outputs import text
 
 LETTERS = "ABCDEF"
 POINTS = 1  # for each question
@@ -164,3 +167,33 @@ def show(replies):
     from IPython.display import display
 
     display({"text/html": as_card(replies), "text/plain": as_text(replies)}, raw=True)
+
+
+class QuizCall(PointsCall):
+    """`check_quiz("01_attention", answers, seed=1)` where a class is graded."""
+
+    name, kind, label = "check_quiz", "quiz", "Quiz"
+
+    def asked(self, call):
+        if len(call.args) != 2:
+            return None
+        stem, answers = call.args
+        if not isinstance(stem, ast.Constant) or not isinstance(answers, ast.Name):
+            return None
+        seeds = [k.value.value for k in call.keywords if k.arg == "seed"]
+        return Wanted("value", answers.id, (str(stem.value), seeds[0] if seeds else 1))
+
+    def judged(self, wanted, found, checks):
+        stem, seed = wanted.about
+        replies = judge_quiz(stem, letters(found), seed)
+        points, most = points_of(replies)
+        return Earned(points / most, as_text(replies), as_card(replies), f"{stem} quiz")
+
+
+def letters(answers):
+    """The answers to a quiz, without what is none: they come from a learner's notebook."""
+    pairs = answers.items() if isinstance(answers, dict) else ()
+    return {k: text(v)[:20] for k, v in pairs if type(k) is int and isinstance(v, str)}
+
+
+QUIZ = QuizCall()

@@ -1,90 +1,21 @@
-"""A ready nbgrader course: `autograder course DIR`."""
-
-import sys
-from pathlib import Path
+"""What `autograder course DIR` makes a ready nbgrader course of, and what its points depend on."""
 
 from .build import ROOT
-from .lesson import LessonError, lessons
+from .lesson import lessons
 from .notebook import SEED, instructors, text_of
 
-CONFIG = '''"""nbgrader's configuration of this course; made by `autograder course`."""
 
-c = get_config()  # noqa: F821
-
-c.CourseDirectory.course_id = "transformer_by_hand"
-c.ClearSolutions.enforce_metadata = True
-# A lesson trains small models: nbgrader's own limit of 30 seconds a cell is too short.
-c.ExecutePreprocessor.timeout = 300
-
-# Learners' cells run in a sandbox, and a judge outside looks at what they made.
-plugins = "autograder.grading.nbgrader.plugins"
-c.Autograde.exporter_class = f"{plugins}.TolerantExporter"
-c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    f"{plugins}.Normalise",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.Autograde.autograde_preprocessors = [
-    f"{plugins}.SandboxedExecute",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    f"{plugins}.SaveGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
-]
-c.GenerateFeedback.preprocessors = [
-    f"{plugins}.GetGradesWithoutHiddenTests",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
-]
-# `nbgrader zip_collect`: archives of any size, with links and paths to anywhere, do no harm.
-c.ZipCollectApp.extractor_plugin = "autograder.grading.nbgrader.archives.CarefulExtractor"
-# Lesson 6 asks for a trained model's weights beside the notebook.
-c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".pt"]
-# `nbgrader export`: names with commas survive, and nothing is taken for a formula. For learning
-# platforms there are (--exporter NAME) autograder.grading.nbgrader.exports.CanvasExport and
-# MoodleExport.
-c.ExportApp.plugin_class = "autograder.grading.nbgrader.exports.GradesExport"
-c.OverwriteCells.add_missing_cells = True
-# How well learners' code must be shut in, or nothing is graded. "best" means as well as this
-# machine can, and never worse than level 1; `autograder doctor` says which level that is. A number
-# demands the same everywhere: 1 files and system calls, 2 namespaces as well, 3 and a cgroup;
-# 0 if you trust everybody who hands in.
-c.SandboxedExecute.minimum_level = "best"
-c.SandboxedExecute.cell_seconds = 30
-'''
+def assignments(seed=SEED):
+    """{name: text of the instructor's notebook}, in the order of the lessons."""
+    return {each.stem: text_of(instructors(each, seed)) for each in taught()}
 
 
-def make_course(folder, seed=SEED):
-    """Write source/ and the configuration into a folder; gives the names of the assignments."""
-    names = []
-    for lesson in lessons(ROOT / "notebooks" / "lessons"):
-        place = folder / "source" / lesson.stem
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{lesson.stem}.ipynb").write_text(
-            text_of(instructors(lesson, seed)), encoding="utf-8"
-        )
-        names.append(lesson.stem)
-    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-    return names
+def taught():
+    return lessons(ROOT / "notebooks" / "lessons")
 
 
-def main(options):
-    """`autograder course DIR`"""
-    folder = Path(options.folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        print(f"{folder} is there already, and not empty: choose another name.", file=sys.stderr)
-        return 2
-    try:
-        names = make_course(folder)
-    except LessonError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{folder} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    print(f"{folder} is a course with {len(names)} assignments: {', '.join(names)}.")
-    print(f"Next: cd {folder} && nbgrader generate_assignment {names[0] if names else ''}".rstrip())
-    return 0
+def depends_on():
+    """The files on which points depend, besides the exercises themselves: quizzes and capstone."""
+    yield from (ROOT / "course").glob("*.py")
+    yield from (ROOT / "translation").glob("*.py")
+    yield from (ROOT / "notebooks" / "lessons").glob("*.md")

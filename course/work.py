@@ -10,10 +10,10 @@ import linecache
 from pathlib import Path
 
 from autograder import aside
-from autograder.checks import LESSONS, find
 from autograder.engine.examine import examine_learners
 from autograder.engine.learner_lines import code_objects
 from autograder.engine.limits import SECONDS, time_limit
+from course.checks import LESSONS, find
 
 from .stubs import stub_of
 

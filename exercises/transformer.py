@@ -10,7 +10,14 @@ import math
 import torch
 from torch import nn
 
-from course.mine import Encoder, FeedForward, MultiHeadAttention, PositionalEncoding, causal_mask, padding_mask
+from course.mine import (
+    Encoder,
+    FeedForward,
+    MultiHeadAttention,
+    PositionalEncoding,
+    causal_mask,
+    padding_mask,
+)
 from solutions.arguments import check_not_empty
 from solutions.dropout import Dropout
 

@@ -11,7 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course.mine import FeedForward, causal_mask, merge_heads, scaled_dot_product_attention, softmax, split_heads
+from course.mine import (
+    FeedForward,
+    causal_mask,
+    merge_heads,
+    scaled_dot_product_attention,
+    softmax,
+    split_heads,
+)
 from solutions.arguments import (
     check_attention,
     check_dropout,

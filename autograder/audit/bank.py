@@ -1,6 +1,6 @@
 """Right and wrong answers that people might hand in: the autograder is judged by them.
 
-`bank/correct` and `bank/wrong` hold a file for each lesson, in sections:
+The folders `correct` and `wrong` of a course's bank hold a file for each lesson, in sections:
 
     # %% softmax: shifted by the mean, which overflows
     # expect: shifted_by_mean
@@ -17,9 +17,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checks import LESSONS
+from ..engine.course import current, folder_of
 
-FOLDER = Path(__file__).with_name("bank")
 HEAD = re.compile(r"^# %% (\w+): (.+)$")
 EXPECT = re.compile(r"^# expect: (.+)$")
 
@@ -55,9 +54,17 @@ class Entry:
         return told <= both and bool(told)
 
 
+def folder():
+    """Where the bank of the course in use lies."""
+    package, *inner = current().bank.split("/")
+    return Path(folder_of(package) or package, *inner)
+
+
 def read(kind, lesson):
     """The entries of a lesson, of kind "correct" or "wrong"."""
-    path = FOLDER / kind / f"{lesson}.py"
+    path = folder() / kind / f"{lesson}.py"
+    if not path.is_file():
+        return []
     lines = path.read_text(encoding="utf-8").splitlines()
     heads = [(number, found) for number, text in enumerate(lines) if (found := HEAD.match(text))]
     shared = lines[: heads[0][0]] if heads else []
@@ -82,4 +89,4 @@ def read(kind, lesson):
 
 def everything(kind):
     """The entries of all lessons."""
-    return [entry for lesson in LESSONS for entry in read(kind, lesson)]
+    return [entry for lesson in current().lessons for entry in read(kind, lesson)]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checks import all_exercises
 from ..engine.compare import differences
+from ..engine.course import current
 from ..engine.examine import broken_properties, examine, questions, try_everything
 from ..engine.isolation import undisturbed
 from ..engine.mistakes import build
@@ -245,7 +245,7 @@ def as_markdown(rows):
 def main(options):
     """Print the matrix, then every fault; exit code 1 if there is one."""
     torch.set_num_threads(1)
-    exercises = all_exercises()
+    exercises = current().all_exercises()
     unknown = [name for name in options.exercises if name not in exercises]
     if unknown:
         print(f"There is no exercise called {unknown[0]}; there are: {', '.join(exercises)}.")

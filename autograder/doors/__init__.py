@@ -1,7 +1,6 @@
 """Where people come in.
 
 notebook   check(…) in a notebook, and in pytest
-card       what it shows there
 terminal   the command `autograder`, one sub-command for each thing it does
 workers    the processes in which it checks files
 doctor     what this machine has, and what is missing

@@ -3,13 +3,10 @@
 import contextlib
 import sys
 
-from ..checks import all_exercises
+from ..engine.course import CourseNotFoundError, current, load
 from ..engine.examine import examine_learners
 from ..engine.limits import SECONDS
 from ..engine.pieces import checked, is_ours, names_around
-
-# Called in a notebook after every check with (exercise, subject, verdict); what they give is shown.
-LISTENERS = []
 
 
 def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seconds=SECONDS):
@@ -44,18 +41,21 @@ def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seco
 
 
 def tell(exercise, subject, verdict):
-    """Let others know of a check in a notebook; whatever happens there, the points stand."""
-    if notebook_shell() and not is_ours(subject):  # nor what a break-it lab has made of it
-        for listener in LISTENERS:
-            with contextlib.suppress(Exception):
-                said = listener(exercise, subject, verdict)
-                if said:
-                    print(said)
+    """Let the course know of a check in a notebook; whatever happens there, the points stand."""
+    listener = current().after_check
+    if listener and notebook_shell() and not is_ours(subject):  # nor what a break-it lab made of it
+        with contextlib.suppress(Exception):
+            said = load(listener)(exercise, subject, verdict)
+            if said:
+                print(said)
 
 
 def which_exercise(subject, asked_for, names):
     """The Exercise that something solves, or a sentence if that cannot be told."""
-    known = all_exercises()
+    try:
+        known = current().all_exercises()
+    except CourseNotFoundError as error:
+        return str(error)
     by_name = {exercise.name: exercise for exercise in known.values()}
     if asked_for is not None:
         found = known.get(asked_for) or by_name.get(asked_for)
@@ -85,7 +85,7 @@ def show(verdict):
         return
     from IPython.display import display
 
-    from .card import card
+    from ..engine.card import card
 
     display({"text/html": card(verdict), "text/plain": verdict.text()}, raw=True)
 

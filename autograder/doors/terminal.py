@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..engine.course import CourseNotFoundError, current, load, use
 from . import doctor
 
 RIGHT, WRONG, COULD_NOT = 0, 1, 2  # exit codes
@@ -34,7 +35,13 @@ def let_go_of_output():
 
 def run(arguments):
     parser = argparse.ArgumentParser(
-        prog="autograder", description="The command of The Transformer by hand."
+        prog="autograder", description="Checks and grades what people build by hand in a course."
+    )
+    parser.add_argument(
+        "--course",
+        dest="of",
+        metavar="NAME",
+        help="whose exercises: a course that is installed, or the folder of its package",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -57,11 +64,6 @@ def run(arguments):
     audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
     audit.set_defaults(run=run_audit)
-
-    about = "show which exercises are done, and what comes next"
-    commands.add_parser("progress", help=about, description=f"{about.capitalize()}.").set_defaults(
-        run=show_progress
-    )
 
     about = "make a ready nbgrader course in a new folder"
     course = commands.add_parser("course", help=about, description=f"{about.capitalize()}.")
@@ -103,20 +105,41 @@ def run(arguments):
     commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
         run=lambda options: doctor.main()
     )
+    add_own_commands(commands, arguments)
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help()
         return COULD_NOT
     try:
+        if options.of:
+            use(options.of)
         return options.run(options)
+    except CourseNotFoundError as error:
+        return complain(str(error))
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return COULD_NOT
 
 
+def add_own_commands(commands, arguments):
+    """The sub-commands of the course in use, if there is one."""
+    for word, (about, function) in own_commands(arguments).items():
+        own = commands.add_parser(word, help=about, description=f"{about.capitalize()}.")
+        own.set_defaults(run=lambda options, function=function: load(function)())
+
+
+def own_commands(arguments):
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    named = given[1] if given[:1] == ["--course"] and given[1:] else None
+    try:
+        return (use(named) if named else current()).commands
+    except CourseNotFoundError:
+        return {}
+
+
 def check_files(options):
     """Check files, report on each of their exercises, and say by the exit code how it went."""
-    from ..checks import find  # the rest of the command need not wait for torch
+
     from ..engine.files import exercises_defined
     from .workers import check_file, failure
 
@@ -124,7 +147,7 @@ def check_files(options):
     wanted = None
     if options.exercise is not None:
         try:
-            wanted = find(options.exercise).id
+            wanted = current().find(options.exercise).id
         except KeyError as error:
             return complain(error.args[0])
     trouble = device_trouble(options.device)
@@ -216,14 +239,8 @@ def device_trouble(device):
     return None
 
 
-def show_progress(options):
-    from course.progress import main as progress
-
-    return progress()
-
-
 def make_course(options):
-    from course.release import main as release
+    from ..grading.nbgrader.new_course import main as release
 
     return release(options)
 
@@ -234,6 +251,8 @@ def grade_class(options):
     if not options.dry_run and not options.scheduler:
         try:
             warm.shared()  # it is ready when all else has been imported
+        except CourseNotFoundError:  # which course it is, the configuration says
+            pass
         except OSError as error:  # a full disk, most likely
             return complain(f"The sandbox could not be started: {error.strerror or error}.")
     from ..grading.runs.command import main as grade

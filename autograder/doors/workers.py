@@ -21,7 +21,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..checks import find
+from ..engine.course import VARIABLE, current, name_of
 from ..engine.limits import SECONDS, OutOfTime, address_space, time_limit
 
 GRACE = 8.0  # seconds that the worker gets on top, to look for the mistake
@@ -87,7 +87,7 @@ def check_file(name, exercises, seed=None, device="cpu", seconds=SECONDS):
 
 def failure(name, exercise_id, reason):
     """The Report on an exercise that could not be checked."""
-    most = find(exercise_id).max_score if exercise_id else 0
+    most = current().find(exercise_id).max_score if exercise_id else 0
     text = f"✗ {exercise_id or name}: could not be checked (0 of {most} points)\n  {reason}"
     return Report(name, exercise_id, max_score=most, message=reason, text=text)
 
@@ -183,7 +183,8 @@ def spawn(job):
         json.dumps(asdict(job)),
         str(theirs),
     ]
-    process = subprocess.Popen(command, pass_fds=[theirs], start_new_session=True)
+    around = os.environ | {VARIABLE: name_of(current())}
+    process = subprocess.Popen(command, pass_fds=[theirs], start_new_session=True, env=around)
     os.close(theirs)
     return Worker(process.pid, ours, process.wait)
 
@@ -216,7 +217,7 @@ def look_at(exercise_id, names, job):
     from ..engine.examine import examine_learners
     from ..engine.pieces import checked
 
-    exercise = find(exercise_id)
+    exercise = current().find(exercise_id)
     if exercise.name not in names:
         reason = f"The file does not define {exercise.name}."
         report = asdict(failure(job.path, exercise_id, reason))

@@ -2,6 +2,7 @@
 
 From what is asked to what is said:
 
+    course         the course whose exercises are checked: one object that the engine is given
     exercise       what an exercise consists of: properties, probes, mistakes, hints
     drawing        draws random inputs from a seed
     trial          runs an implementation on drawn inputs, and notes what came of it
@@ -17,5 +18,6 @@ From what is asked to what is said:
     learner_lines  the learner's own lines: where it happened
     examine        all of that for one implementation, up to a verdict
     verdict        points, diagnosis and explanation, as data and as text
+    card           the same as HTML
     files          learners' files: which exercises one defines, and loading it
 """

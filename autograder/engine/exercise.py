@@ -1,6 +1,6 @@
 """An exercise as data: what is asked, what is drawn to try it, and which mistakes are known.
 
-`checks/<module>/` holds one `Exercise` for each thing that a learner writes. A property is a
+A course holds one `Exercise` for each thing that a learner writes. A property is a
 promise that earns points, with the probes that test it. A probe is a function: from a `Draw` it
 makes a `Trial`, which any implementation can be run on. A mistake is a small edit of the
 reference's source, with what to say to someone who makes it.
@@ -83,6 +83,7 @@ class Exercise:
         instead: what to build it from instead, if a ready-made version is refused.
         measures: numbers of the learner's run that messages may name, each a function of a Seen.
         symptoms: functions of a Seen that describe a wrong answer of no known kind, or give None.
+        package: where the model answer lies, in its module; the course fills this in.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Exercise:
     instead: str = ""
     measures: dict[str, Callable] = field(default_factory=dict)
     symptoms: tuple[Callable, ...] = ()
+    package: str = ""
 
     @property
     def module(self):
@@ -108,8 +110,8 @@ class Exercise:
 
     @cached_property
     def reference(self):
-        """The implementation in solutions/."""
-        return getattr(importlib.import_module(f"solutions.{self.module}"), self.name)
+        """The model answer."""
+        return getattr(importlib.import_module(f"{self.package}.{self.module}"), self.name)
 
     @cached_property
     def source(self):

@@ -8,9 +8,10 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-OURS = ("autograder", "course", "solutions")
+from .course import current
+
 LONGEST = 500  # characters of a line that are looked at
-HOME = str(Path(__file__).resolve().parents[2])  # the course's own folders lie in here
+ENGINE = str(Path(__file__).resolve().parents[1])
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def method_code(value):
 
 def is_library(kind):
     """Torch's, Python's or the course's own class, not the learner's."""
-    module = kind.__module__
-    return module.startswith(("torch.", "builtins", "solutions.", "course.", "abc"))
+    own = tuple(f"{package}." for package in current().packages)
+    return kind.__module__.startswith(("torch.", "builtins", "abc", *own))
 
 
 def lines(subject):
@@ -128,8 +129,13 @@ def line_of_problem(subject, problem):
     return None
 
 
+def own_folders():
+    """Where the engine and the course in use lie."""
+    return [ENGINE, *filter(None, current().folders.values())]
+
+
 def is_course_or_library(filename):
     if "ipykernel_" in filename or filename.startswith("<ipython-input"):
         return False
-    own = any(filename.startswith(f"{HOME}/{part}/") for part in OURS)
+    own = any(filename.startswith(f"{place}/") for place in own_folders())
     return own or "site-packages" in filename or "/lib/python" in filename or filename[:1] == "<"

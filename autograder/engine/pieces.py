@@ -15,10 +15,10 @@ import os
 import sys
 from dataclasses import dataclass, field
 
+from .course import current
 from .learner_lines import method_code
 from .ready_made import name_elsewhere
 
-STAND_BYS, REFERENCE = "course.stand_bys", "solutions"  # where the course keeps them
 MISSING = object()
 
 PASSED = {}  # {name: the learner's version that passed its check in this session}
@@ -31,24 +31,15 @@ def checked(name, version, passed):
     (PASSED if passed else FAILED)[name] = version
 
 
-def stand_bys():
-    return importlib.import_module(STAND_BYS)
-
-
-def stand_by(name):
-    """The stand-by of a piece."""
-    return stand_bys().stand_by(name)
-
-
 def to_build_on(name):
     """What later cells get for a piece: the learner's version that passed, or the stand-by."""
-    return PASSED[name] if name in PASSED else stand_by(name)
+    return PASSED[name] if name in PASSED else current().stand_by(name)
 
 
 def earlier(name):
     """The names of the same lesson's pieces that come before one."""
-    lesson = stand_bys().LESSON.get(name)
-    names = stand_bys().PIECES.get(lesson, ())
+    course = current()
+    names = course.syllabus.get(course.lesson_of.get(name), ()) if course.stand_bys else ()
     return names[: names.index(name)] if name in names else ()
 
 
@@ -110,7 +101,7 @@ def piece_of(version):
 def is_too_far(piece, exercise_id):
     """Must an exercise do without the course's version of this piece? Of what comes before it
     may be made, not of itself or of what comes later."""
-    order = [f"{lesson}.{name}" for name, lesson in stand_bys().LESSON.items()]
+    order = current().ids
     if piece not in order or exercise_id not in order:
         return piece == exercise_id
     return order.index(piece) >= order.index(exercise_id)
@@ -132,9 +123,11 @@ LOOKED_THROUGH = set()  # modules whose code is in KNOWN
 
 def known_code():
     """{id of a code: Known} of stand-bys, and of the reference where it has been imported."""
-    for lesson, names in stand_bys().PIECES.items():
-        importlib.import_module(f"{STAND_BYS}.{lesson}")
-        for place in (STAND_BYS, REFERENCE):
+    course = current()
+    for lesson, names in course.syllabus.items():
+        if course.stand_bys:
+            importlib.import_module(f"{course.stand_bys}.{lesson}")
+        for place in (course.stand_bys, course.reference):
             module = sys.modules.get(f"{place}.{lesson}")
             if module is not None and module.__name__ not in LOOKED_THROUGH:
                 LOOKED_THROUGH.add(module.__name__)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from .course import current
 from .limits import OutOfTime
 from .pieces import watch_for_pieces
 from .ready_made import watch_for_ready_made
@@ -42,7 +43,8 @@ class Call:
 
 @dataclass(frozen=True)
 class StandIn:
-    """An argument that is made where it is needed: a small model, by its name in stand_ins."""
+    """An argument that is made where it is needed: a small model, by the name that it has in
+    the course's stand_ins."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -255,9 +257,7 @@ def tensors(arguments):
 def prepare(value, trial, device):
     """A fresh copy of an argument, as the trial wants it."""
     if isinstance(value, StandIn):
-        from ..stand_ins import make  # only decoding and its like need them
-
-        return make(value.name, **value.arguments).to(device)
+        return current().stand_in(value.name, **value.arguments).to(device)
     if not isinstance(value, torch.Tensor):
         return value
     if value.is_floating_point():

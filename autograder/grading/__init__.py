@@ -5,6 +5,7 @@
     judge           asks, compares, and gives points
     asserts         cells whose own asserts decide: what they earn, and what that is worth
     canaries        cells that must fail, around those
+    gradebook       scores and comments as the gradebook wants them
     seeds           the course's key, and which questions are asked
     records         one line for each grading: how, with which protection, and what came of it
     chain           seals these lines: what is changed or cut off later shows

@@ -7,7 +7,7 @@ could reach them, so what they earned can be forged; a person who reads the grad
 from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import determine_grade
 
-from ..notebooks.plan import asked_of, exercise_asked, quiz_asked, weights_asked
+from ..notebooks.plan import asked_of
 from .judge import Result
 
 NOTE = (
@@ -25,7 +25,7 @@ MOST_SAID = 200  # characters of what was written to stderr
 
 def asserted(plan):
     """The grade ids of a plan's cells whose own asserts decide."""
-    return [cell.grade_id for cell in plan.cells if cell.is_checked and not is_judged(cell)]
+    return [cell.grade_id for cell in plan.cells if cell.is_checked and not asked_of(cell.source)]
 
 
 def forgeable(plans):
@@ -33,11 +33,6 @@ def forgeable(plans):
     names = [name for plan in plans for name in asserted(plan)]
     more = f" and {len(names) - MOST_NAMES} more cells" if len(names) > MOST_NAMES else ""
     return FORGEABLE.format(names=", ".join(names[:MOST_NAMES]) + more) if names else ""
-
-
-def is_judged(cell):
-    call = asked_of(cell.source)
-    return bool(call and (exercise_asked(call) or quiz_asked(call) or weights_asked(call)))
 
 
 def by_asserts(cell, known):

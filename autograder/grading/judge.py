@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from html import escape
 
-from ..doors.card import card
+from ..engine.card import card
 from ..engine.examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
@@ -28,8 +28,8 @@ class Result:
     """What one grade cell earned, and what is said about it.
 
     Args:
-        kind: "check", "quiz", "weights", or "asserts" for a cell whose own asserts decide (in the
-            sandbox, where a learner's code could reach them).
+        kind: "check", that of one of the course's calls, or "asserts" for a cell whose own asserts
+            decide (in the sandbox, where a learner's code could reach them).
         solved: is an exercise right? (A cell may be worth nothing.)
         text: for the terminal.
         comment: for the learner, as Markdown.
@@ -144,53 +144,22 @@ class Judge:
             result.trouble = f"{exercise.id} could not be judged ({said})"
             return result
 
-    def quiz(self, cell, stem, answers, seed):
-        """The Result of a cell that says check_quiz(…)."""
-        from course.quiz import as_card, as_text, judge_quiz, points_of
-
-        replies = judge_quiz(stem, letters(answers), seed)
-        points, most = points_of(replies)
-        return Result(
-            cell.grade_id,
-            cell.points * points / most,
-            cell.points,
-            "quiz",
-            as_text(replies),
-            html=as_card(replies),
-            exercise=f"{stem} quiz",
-        )
-
-    def translator(self, cell, path, weights, checks):
-        """The Result of a cell that says check_translator(…).
-
-        The weights are tried here, in the course's own Transformer: what a learner's code says that
-        it translates proves nothing.
+    def call(self, cell, asked, found, checks):
+        """The Result of a cell that calls one of the course's own functions.
 
         Args:
+            found: what is to be looked at.
             checks: (points, of how many) that the notebook's exercises have earned.
         """
-        from course.capstone import (
-            POINTS,
-            Examination,
-            examine_weights,
-            missing,
-            too_much,
-            unreadable,
-        )
-
-        if isinstance(weights, dict):
-            found = examine_weights(weights)
-        else:
-            why = missing if weights is None else too_much if weights is True else unreadable
-            found = Examination(sentence=why(path))
-        found.checks = checks
+        earned = asked.by.judged(asked.wanted, found, checks)
         return Result(
             cell.grade_id,
-            cell.points * found.points / POINTS,
+            cell.points * earned.share,
             cell.points,
-            "weights",
-            found.as_text(),
-            html=found.as_card(),
+            asked.kind,
+            earned.text,
+            html=earned.html,
+            exercise=earned.about,
         )
 
 
@@ -229,12 +198,6 @@ def suspicion(exercise, name, cells, unwatched=False):
     if unwatched:
         found.insert(0, f"{exercise.id} earned points while what watches it was switched off")
     return "; ".join(found[:3])
-
-
-def letters(answers):
-    """The answers to a quiz, without what is none."""
-    pairs = answers.items() if isinstance(answers, dict) else ()
-    return {k: text(v)[:20] for k, v in pairs if type(k) is int and isinstance(v, str)}
 
 
 def comment_of(verdict):

@@ -7,7 +7,7 @@ from nbformat.notebooknode import NotebookNode
 
 from ..notebooks.demonstrations import leave_out
 from ..notebooks.outputs import outputs
-from ..notebooks.plan import asked_of, exercise_asked, quiz_asked, weights_asked
+from ..notebooks.plan import Asked, asked_of
 from ..notebooks.submission import readable
 from ..sandbox.box import EndedError, described, level_of
 from ..sandbox.clock import Clock
@@ -89,7 +89,7 @@ class Run:
         self.graded.demanded = self.keeper.demanded
         clock = Clock(self.limits.total)
         for _ in range(ATTEMPTS):
-            with self.keeper.open(self.limits, given=self.plan.lesson) as box:
+            with self.keeper.open(self.limits, given=self.plan.is_of_course) as box:
                 box.clock = clock
                 self.graded.layers = box.layers
                 try:
@@ -208,18 +208,16 @@ class Run:
             self.record(self.cells[number], step, counted)
 
     def judged(self, box, step, ran):
-        if step.kind == "quiz":
-            stem, seed = step.asked
-            answers = box.request("value", 5, name=step.name)
-            return self.judge.quiz(step.known, stem, answers, seed)
-        if step.kind == "weights":
-            weights = box.request("weights", 20, path=step.asked)
-            return self.judge.translator(step.known, step.asked, weights, self.earned_so_far())
-        return self.judge.check(step.known, step.asked, box, step.name, ran, self.limits.check)
+        asked = step.asked
+        if asked.exercise is not None:
+            return self.judge.check(
+                step.known, asked.exercise, box, step.name, ran, self.limits.check
+            )
+        return self.judge.call(step.known, asked, found_in(box, asked.wanted), self.earned_so_far())
 
     def earned_so_far(self):
-        """(points, of how many) of the exercises that pass, as course/capstone.py counts them at
-        home; all of one if there are none."""
+        """(points, of how many) of the exercises that pass, as the course counts them at home; all
+        of one if there are none."""
         checks = [each for each in self.graded.results.values() if each.kind == "check"]
         if not checks:
             return 1, 1
@@ -271,12 +269,11 @@ class Run:
 
 @dataclass
 class Step:
-    """What is to be done with a code cell: run it, check an exercise, a quiz or weights, leave it
-    out."""
+    """What is to be done with a code cell: run it, look at what it asks for, leave it out."""
 
     kind: str
     known: object = None  # the plan's Cell, if it is scored
-    asked: object = None
+    asked: Asked | None = None
     name: str = ""
     note: str = ""
     pieces: tuple = ()  # of a cell that is left out: (piece, name) of what it builds on
@@ -287,15 +284,15 @@ def step_of(cell, plan):
     known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
     if known is None or not known.is_checked:
         return Step("run")
-    call = asked_of(known.source)
-    if call is not None and exercise_asked(call):
-        return Step("check", known, exercise_asked(call), call.args[0].id)
-    if call is not None and quiz_asked(call):
-        stem, name, seed = quiz_asked(call)
-        return Step("quiz", known, (stem, seed), name)
-    if call is not None and weights_asked(call):
-        return Step("weights", known, weights_asked(call))
-    return Step("run", known)
+    asked = asked_of(known.source)
+    return Step(asked.kind, known, asked, asked.name) if asked else Step("run", known)
+
+
+def found_in(box, wanted):
+    """What a course's own call wants to look at."""
+    if wanted.kind == "weights":
+        return box.request("weights", 20, path=wanted.name)
+    return box.request("value", 5, name=wanted.name)
 
 
 # --- Outputs --------------------------------------------------------------------------------------

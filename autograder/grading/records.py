@@ -5,6 +5,7 @@ The key of a line says what the grades depend on; the same key need not be grade
 """
 
 import hashlib
+import importlib
 import json
 import os
 import platform
@@ -17,33 +18,42 @@ from pathlib import Path
 
 import torch
 
-from ..checks import LESSONS
+from ..engine.course import current, load
 from ..notebooks.submission import LARGEST_FILE
 from . import chain, seeds, trouble
 from .trouble import CourseError
 
-# What lies in grading/ and has no part in what a submission earns.
-AROUND = (
-    *("archives", "aside", "chain", "classroom", "crew", "command", "exports", "page", "facts"),
-    *("scores", "similar", "stale", "examples", "trouble", "unfinished"),
-)
+# The rooms on which points depend; of this one only what lies in it itself, not what is around it:
+# nbgrader's steps, the command and the report.
+ROOMS = ("engine", "notebooks", "sandbox")
+SOURCES = (".py", ".md")
 
 
 @lru_cache
 def engine():
-    """What grades depend on besides submission and questions: our code, torch and Python."""
-    here = Path(__file__).resolve().parent.parent
+    """What grades depend on besides submission and questions: our code, the course's, torch and
+    Python."""
     digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
-    sources = [p for p in here.rglob("*.py") if not p.is_relative_to(here / "audit")]
-    sources += [here.parent / "solutions" / f"{lesson}.py" for lesson in LESSONS]
-    sources += [here.parent / "course" / f"{name}.py" for name in ("quiz", "capstone")]
-    sources += here.parent.glob("course/stand_bys/*.py")
-    sources += here.parent.glob("translation/*.py")
-    sources += here.parent.glob("notebooks/lessons/*.md")  # the answers to quizzes
-    for path in sorted(sources):
-        if path.stem not in AROUND:
-            digest.update(path.read_bytes())
+    for path in sorted(depended_on()):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def depended_on():
+    """The paths of all files on which points depend."""
+    home = Path(__file__).resolve().parent
+    yield from home.glob("*.py")
+    for room in ROOMS:
+        yield from (home.parent / room).rglob("*.py")
+    course = current()
+    for package in (course.checks, course.reference, course.stand_bys):
+        if package:
+            folder = Path(importlib.import_module(package).__path__[0])
+            yield from (path for path in folder.rglob("*") if path.suffix in SOURCES)
+    if course.stand_ins:
+        yield Path(importlib.import_module(course.stand_ins).__file__)
+    if course.depends_on:
+        yield from load(course.depends_on)()
 
 
 def key(plans, seed, handed):
@@ -104,9 +114,17 @@ def record_of(student, assignment, key, seed, notebooks):
         "machine": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "course": metadata.version("transformer-by-hand"),
+        "course": version_of(current()),
         "notebooks": notebooks,
     }
+
+
+def version_of(course):
+    """A course by its name and version."""
+    try:
+        return f"{course.id} {metadata.version(course.distribution)}"
+    except (metadata.PackageNotFoundError, ValueError):  # it lies in a folder, not installed
+        return course.id
 
 
 def about(graded):

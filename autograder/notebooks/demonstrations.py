@@ -3,17 +3,16 @@
 A demonstration trains and draws, which takes a hundred times as long as all checks together, and
 nothing that is checked needs it. Yet at home it has run, and a learner's answer may use what it
 left behind: an import, a constant. Then the statements that make this are run, and no others. And
-wherever it takes pieces from `course.mine` to build on, the same names are bound here.
+wherever it takes pieces to build on, the same names are bound here.
 """
 
 import ast
 from functools import lru_cache
 
+from ..engine.course import current
 from ..engine.files import bound, names_defined, tree_of
-from ..engine.pieces import stand_bys
 from .cell_names import UNREADABLE, has_definitions, imported, imported_from, names_read
 
-MINE = "course.mine"  # where a cell gets pieces to build on: the learner's, or stand-bys
 NOT_RUN = "(Not run for grading: this cell shows something, and nothing depends on it.)"
 IN_PART = "(Run for grading only as far as a cell of yours uses what it makes: {names}.)"
 LEFT_OUT = "(Not run for grading: it uses {names}, from a cell that only shows something.)"
@@ -69,7 +68,7 @@ def statements_for(source, needed):
     for statement in reversed(statements):
         text = ast.get_source_segment(source, statement)
         made = names_made(text)
-        if made & needed and not imported_from(text, MINE):
+        if made & needed and not imported_from(text, current().builds_from):
             kept.insert(0, text)
             needed = (needed - made) | names_read(text)
     return tuple(kept), needed
@@ -93,5 +92,6 @@ def loop_names(source):
 
 def pieces_imported(source):
     """Pairs (piece, name here) that a cell imports to build on."""
-    known = stand_bys().LESSON
-    return tuple(pair for pair in imported_from(source, MINE) if pair[0] in known)
+    course = current()
+    pairs = imported_from(source, course.builds_from) if course.builds_from else ()
+    return tuple(pair for pair in pairs if pair[0] in course.lesson_of)

@@ -13,14 +13,13 @@ from functools import lru_cache
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from course.notebook import DEMONSTRATION
-
-from ..checks import LESSONS, find
+from ..engine.course import PointsCall, Wanted, current
+from ..engine.exercise import Exercise
 from ..engine.files import names_defined
 from .cell_names import imported
 from .submission import harmless, made_cell
 
-OURS = ("check", "check_quiz", "check_translator")  # what a cell may call to be judged
+DEMONSTRATION = "demonstration"  # the tag of cells that are not needed where it is graded
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,9 @@ class Plan:
         return str(language or "python").lower()
 
     @property
-    def lesson(self):
-        """The lesson whose exercises are checked here; "" if it is no lesson of this course.
-
-        Where there is only a quiz it is the first: nothing was built before it.
-        """
-        calls = [asked_of(cell.source) for cell in self.cells if cell.is_checked]
-        calls = [call for call in calls if call is not None]
-        modules = [exercise_asked(call).module for call in calls if exercise_asked(call)]
-        return modules[0] if modules else LESSONS[0] if calls else ""
+    def is_of_course(self):
+        """Is anything checked here that is the course's?"""
+        return any(asked_of(cell.source) for cell in self.cells if cell.is_checked)
 
     def answered_in(self, grade_id):
         """The solution cell before a grade cell: where what is said about it is put."""
@@ -244,12 +237,11 @@ def restored(known, cell=None):
 
 def place_below_answer(notebook, known):
     """The index behind the last cell that defines what a check asks for; 0 if none does."""
-    call = asked_of(known.source) if known.is_checked else None
-    asked = {node.id for node in ast.walk(call) if isinstance(node, ast.Name)} if call else set()
+    asked = asked_of(known.source) if known.is_checked else None
     defining = [
         number
         for number, cell in enumerate(notebook.cells, start=1)
-        if cell.cell_type == "code" and asked & set(names_defined(cell.source))
+        if asked and cell.cell_type == "code" and asked.name in names_defined(cell.source)
     ]
     return defining[-1] if defining else 0
 
@@ -267,43 +259,57 @@ def place_after(notebook, grade_id):
 # --- What a check cell asks -----------------------------------------------------------------------
 
 
-@lru_cache(maxsize=512)
+@dataclass(frozen=True)
+class Asked:
+    """What the call asks for that a cell consists of.
+
+    Args:
+        kind: "check", or that of the course's PointsCall.
+        name: of what is looked at: a function or class, or another value.
+        exercise: that is checked; None if it is another call.
+        by: the PointsCall; None if it is a check.
+        wanted: by that one.
+    """
+
+    kind: str
+    name: str
+    exercise: Exercise | None = None
+    by: PointsCall | None = None
+    wanted: Wanted | None = None
+
+
 def asked_of(source):
-    """The call in a cell that consists of one call of ours; None otherwise."""
+    """The Asked of a cell that consists of one call that gives points; None otherwise."""
+    call = call_in(source)
+    if call is None:
+        return None
+    if call.func.id == "check":
+        exercise = exercise_asked(call)
+        return Asked("check", call.args[0].id, exercise) if exercise else None
+    by = current().points_calls().get(call.func.id)
+    wanted = by.asked(call) if by else None
+    if wanted is None:
+        return None
+    return Asked(by.kind, wanted.name if wanted.kind == "value" else "", None, by, wanted)
+
+
+@lru_cache(maxsize=512)
+def call_in(source):
+    """The call in a cell that consists of one call of a function by its name; None otherwise."""
     try:
         [statement] = ast.parse(source).body
     except (SyntaxError, ValueError):
         return None
     call = getattr(statement, "value", None)
-    name = getattr(getattr(call, "func", None), "id", None)
-    return call if name in OURS else None
+    return call if isinstance(getattr(call, "func", None), ast.Name) else None
 
 
 def exercise_asked(call):
     """The exercise that a call of `check` asks for; None if it is none."""
-    if call.func.id != "check" or len(call.args) != 1 or not isinstance(call.args[0], ast.Name):
+    if len(call.args) != 1 or not isinstance(call.args[0], ast.Name):
         return None
     named = [k.value.value for k in call.keywords if k.arg == "exercise"]
     try:
-        return find(named[0] if named else call.args[0].id)
+        return current().find(named[0] if named else call.args[0].id)
     except (KeyError, AttributeError):
         return None
-
-
-def quiz_asked(call):
-    """(lesson, name of the answers, seed) that a call of `check_quiz` asks for; None if none."""
-    if call.func.id != "check_quiz" or len(call.args) != 2:
-        return None
-    stem, answers = call.args
-    if not isinstance(stem, ast.Constant) or not isinstance(answers, ast.Name):
-        return None
-    seeds = [k.value.value for k in call.keywords if k.arg == "seed"]
-    return str(stem.value), answers.id, seeds[0] if seeds else 1
-
-
-def weights_asked(call):
-    """The file that a call of `check_translator` asks for; None if it asks for none."""
-    if call.func.id != "check_translator" or len(call.args) != 1:
-        return None
-    [name] = call.args
-    return name.value if isinstance(getattr(name, "value", None), str) else None

@@ -21,7 +21,7 @@ ATTRIBUTES = (
     *("DisableTorchFunction", "DisableTorchFunctionSubclass"),
 )
 OF_SYS = ("modules", "meta_path", "path_hooks")
-OF_AUTOGRADER = ("engine", "grading", "sandbox", "stand_ins")  # what runs there
+OF_AUTOGRADER = ("engine", "grading", "sandbox")  # what runs there
 OF_TORCH = ("__dict__", "__getattribute__")
 CALLS = ("eval", "exec", "compile", "__import__")
 

@@ -1,79 +1,22 @@
-"""What a notebook's cells may import where it is graded: the course, and no answer.
+"""What a notebook's cells may import where it is graded: what the course gives, and no answer."""
 
-In the folder that is made, `solutions` holds what the course gives anyway, with stand-bys in the
-place of what learners write; `course.mine` gives their own pieces once they have passed, and
-stand-bys until then; `course.quiz` and `course.capstone` ask nothing.
-"""
-
-import ast
 import contextlib
 import tempfile
 from pathlib import Path
 
-import course
-import solutions
-
-from ..checks import LESSONS, exercises_of
-
-NAME = "course"  # of the folder
-QUIZ = '''"""Quizzes are judged when the notebook is graded."""
-
-
-def check_quiz(stem, answers, seed=1):
-    print("(Judged when the notebook is graded.)")
-'''
-CAPSTONE = '''"""Weights are judged when the notebook is graded."""
-
-
-def save_translator(model, path="translator.pt"):
-    print("(What was handed in is graded.)")
-
-
-def check_translator(path="translator.pt"):
-    print("(Judged when the notebook is graded.)")
-'''
-MINE = '''"""Pieces to build on: the learner's own where they passed their check, or stand-bys."""
-
-from autograder.engine.pieces import stand_bys, to_build_on
-
-
-def __getattr__(name):
-    if name not in stand_bys().LESSON:
-        raise AttributeError(f"the course has no exercise called {name!r}")
-    return to_build_on(name)
-'''
-FIGURES = Path(course.__file__).parent / "figures.py"
+from ..engine.course import current, load
 
 
 def write_given(folder):
-    """Make what a notebook is given, if it is not there yet; gives its name."""
-    if not (Path(folder) / NAME).exists():
+    """Make what a notebook is given, if it is not there yet; gives its name, or ""."""
+    course = current()
+    if not course.importable:
+        return ""
+    if not (Path(folder) / course.id).exists():
         with tempfile.TemporaryDirectory(dir=folder) as aside:
-            fill(Path(aside) / NAME)
+            place = Path(aside) / course.id
+            place.mkdir()
+            load(course.importable)(place)
             with contextlib.suppress(OSError):  # another process was quicker
-                (Path(aside) / NAME).rename(Path(folder) / NAME)
-    return NAME
-
-
-def fill(place):
-    (place / "solutions").mkdir(parents=True)
-    (place / "course").mkdir()
-    for path in Path(solutions.__file__).parent.glob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        if path.stem in LESSONS:
-            text = with_stand_bys(text, path.stem)
-        (place / "solutions" / path.name).write_text(text, encoding="utf-8")
-    (place / "course" / "mine.py").write_text(MINE, encoding="utf-8")
-    (place / "course" / "capstone.py").write_text(CAPSTONE, encoding="utf-8")
-    (place / "course" / "quiz.py").write_text(QUIZ, encoding="utf-8")
-    (place / "course" / "__init__.py").write_text("", encoding="utf-8")
-    (place / "course" / "figures.py").write_bytes(FIGURES.read_bytes())
-
-
-def with_stand_bys(text, module):
-    """A lesson's module of which what learners write is a stand-by."""
-    names = [exercise.name for exercise in exercises_of(module)]
-    kept = [node for node in ast.parse(text).body if getattr(node, "name", None) not in names]
-    first = 1 if ast.get_docstring(ast.Module(kept, [])) else 0
-    own = ast.parse(f"from course.stand_bys.{module} import {', '.join(names)}").body
-    return ast.unparse(ast.Module([*kept[:first], *own, *kept[first:]], [])) + "\n"
+                place.rename(Path(folder) / course.id)
+    return course.id

@@ -10,12 +10,13 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+from ..engine.course import current
 from .scratch import Scratch
 
-HOME = Path(__file__).resolve().parent.parent.parent
-OURS = ("autograder", "benchmarks", "course", "exercises", "notebooks", "solutions", "translation")
+HOME = Path(__file__).resolve().parents[2]
 START = """
 import sys
 sys.path.insert(0, {home!r})
@@ -31,11 +32,12 @@ SHARED = {}
 
 def shared(namespaces=True):
     """The one of this process, and of what is forked from it."""
-    if namespaces not in SHARED or SHARED[namespaces].owner != os.getpid():
-        SHARED[namespaces] = Warm(namespaces)
-        atexit.register(SHARED[namespaces].close)
-    SHARED[namespaces].begin()
-    return SHARED[namespaces]
+    key = namespaces, current().id
+    if key not in SHARED or SHARED[key].owner != os.getpid():
+        SHARED[key] = Warm(namespaces)
+        atexit.register(SHARED[key].close)
+    SHARED[key].begin()
+    return SHARED[key]
 
 
 class Warm:
@@ -46,7 +48,7 @@ class Warm:
     """
 
     def __init__(self, namespaces=True):
-        self.namespaces, self.owner = namespaces, os.getpid()
+        self.namespaces, self.owner, self.course = namespaces, os.getpid(), current()
         self.scratch = Scratch()
         self.folders = {n: self.scratch.folder(n) for n in ("root", "given", "scratch", "work")}
         self.process = self.greeting = None
@@ -59,8 +61,9 @@ class Warm:
         ours, theirs = socket.socketpair(type=MESSAGES)
         options = {
             "namespaces": self.namespaces,
-            "home": str(HOME),
-            "hidden": [str(HOME / name) for name in OURS],
+            "course": asdict(self.course),
+            "folders": self.course.folders,
+            "hidden": [str(HOME / "autograder"), *filter(None, self.course.folders.values())],
             "root": str(self.folders["root"]),
             "given": str(self.folders["given"]),
             "scratch": str(self.folders["scratch"]),

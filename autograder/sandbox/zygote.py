@@ -8,6 +8,7 @@ the child when the judge says so or is gone, and tells how the child ended and w
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -24,6 +25,7 @@ LOOKING_AFTER = 0.2  # seconds between two looks at a working folder that has no
 
 def main(descriptor, options):
     """Serve the judge at the other end of a socket until it hangs up."""
+    from ..engine.course import Course
     from ..engine.limits import address_space
     from . import seccomp, walls
 
@@ -41,7 +43,7 @@ def main(descriptor, options):
     has_seccomp = seccomp.is_possible()
     if has_seccomp:
         seccomp.program(seccomp.machine())  # children then have it
-    warm_up(options["home"])
+    warm_up(Course(**options["course"]), options["folders"])
     shell = make_shell()
     readable = walls.readable_paths(options["hidden"])
     taken = address_space()  # as long as there is a /proc to ask
@@ -98,7 +100,7 @@ def linux():
     return sys.platform.startswith("linux")
 
 
-def warm_up(home):
+def warm_up(course, folders):
     """Import what children need, and run nothing: threads do not survive a fork."""
     import matplotlib.pyplot  # noqa: F401
     import matplotlib_inline.backend_inline  # noqa: F401
@@ -107,26 +109,28 @@ def warm_up(home):
     import torch.fx.experimental.symbolic_shapes  # some first calls in torch import all of sympy
     import torch.utils._device
 
-    from .. import stand_ins  # noqa: F401
-    from ..engine import pieces
+    from ..engine.course import use
     from . import inside, originals, tracebacks  # noqa: F401
 
     torch.set_num_threads(1)
-    import_stand_bys(home, pieces)
+    import_given_parts(use(course), folders)
 
 
-def import_stand_bys(home, pieces):
-    """And nothing else of the course: children find the rest in what they are given."""
-    bare = types.ModuleType("course")
-    bare.__path__ = [f"{home}/course"]
-    sys.modules["course"] = bare
-    sys.path.insert(0, home)
-    try:
-        pieces.known_code()
-    finally:
-        sys.path.remove(home)
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("course", "solutions")]:
-        if not name.startswith(pieces.STAND_BYS):
+def import_given_parts(course, folders):
+    """Import stand-bys and stand-ins, and nothing else of the course: children find the rest in
+    what they are given. The packages around them are bare meanwhile, so that none of these runs."""
+    from ..engine import pieces
+
+    for package, folder in folders.items():
+        bare = types.ModuleType(package)
+        bare.__path__ = [folder]
+        sys.modules[package] = bare
+    pieces.known_code()
+    if course.stand_ins:
+        importlib.import_module(course.stand_ins)
+    given = tuple(filter(None, (course.stand_bys, course.stand_ins)))
+    for name in [name for name in sys.modules if name.partition(".")[0] in folders]:
+        if not name.startswith(given):
             del sys.modules[name]
 
 

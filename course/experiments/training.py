@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from autograder.checks import find
 from autograder.engine.mistakes import wrong
+from course.checks import find
 from solutions.training import evaluating, greedy_decode, shift_right, smoothed_cross_entropy
 from solutions.training import initialise as xavier
 from solutions.transformer import Transformer

@@ -9,13 +9,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum
 
-from autograder.checks import find
 from autograder.grading.judge import Judge
 from autograder.grading.notebook_run import grade
 from autograder.notebooks.plan import Cell, Plan, put_back
 from autograder.sandbox import box as keepers
 from autograder.sandbox.box import Keeper
 from autograder.sandbox.walls import Limits
+from course.checks import find
 from course.stubs import stub_of
 
 from .sandbox.attacks import RIGHT

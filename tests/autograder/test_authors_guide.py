@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from autograder.audit import bank
-from autograder.checks.attention import masks
 from autograder.engine.examine import examine
 from autograder.engine.exercise import Exercise, Mistake, Property
 from autograder.engine.mistakes import build
 from autograder.engine.trial import call
+from course import COURSE
+from course.checks.attention import masks
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "authors_guide.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
@@ -28,7 +29,10 @@ def exercise():
     exec(block("def causal_mask_of_some"), names)
     exec(block("properties = ("), names)
     mistake = eval(block("Mistake("), names)
-    return Exercise("attention.causal_mask", names["properties"], (mistake,), ("a", "b", "c"))
+    properties, hints = names["properties"], ("a", "b", "c")
+    return Exercise(
+        "attention.causal_mask", properties, (mistake,), hints, package=COURSE.reference
+    )
 
 
 def test_the_exercise_works(exercise):
@@ -42,7 +46,7 @@ def test_its_wrong_answer_is_one(exercise, tmp_path, monkeypatch):
     (tmp_path / "wrong").mkdir()
     text = "import torch\n\n" + block("# %% causal_mask")
     (tmp_path / "wrong" / "attention.py").write_text(text)
-    monkeypatch.setattr(bank, "FOLDER", tmp_path)
+    monkeypatch.setattr(bank, "folder", lambda: tmp_path)
     [entry] = bank.read("wrong", "attention")
     assert entry.title == "a position does not see itself"
     verdict = examine(exercise, entry.build(), seed=1)
@@ -58,6 +62,6 @@ def test_its_lab_works():
 def test_its_reference_is_right():
     names = {}
     exec("import torch\n" + block("def causal_mask(length)"), names)
-    from autograder.checks import find
+    from course.checks import find
 
     assert examine(find("causal_mask"), names["causal_mask"], seed=1).passed

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from autograder.checks import all_exercises, find
 from autograder.engine.examine import examine
+from course.checks import all_exercises, find
 from tests.autograder.implementations import Heads, attention
 
 EXERCISES = all_exercises()

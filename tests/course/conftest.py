@@ -4,9 +4,9 @@ import linecache
 
 import pytest
 
-from autograder.checks import LESSONS
 from autograder.engine import pieces
 from course import mine
+from course.checks import LESSONS
 from course.stubs import file_of
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from autograder import wrong
-from autograder.checks import exercises_of, find
 from autograder.engine import pieces
 from course import capstone, work
 from course.capstone import POINTS, check_translator, examine_weights, own_checks, save_translator
+from course.checks import exercises_of, find
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation, in_words
 from translation.train import MODEL, Parts, train

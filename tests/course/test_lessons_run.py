@@ -21,7 +21,6 @@ import torch
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
-from autograder.checks import find
 from autograder.engine.files import names_defined
 from autograder.engine.mistakes import edited_source
 from autograder.grading.judge import Judge
@@ -29,6 +28,7 @@ from autograder.grading.notebook_run import grade
 from autograder.notebooks.cell_names import imported, names_read
 from autograder.notebooks.plan import put_back
 from autograder.sandbox.box import Keeper
+from course.checks import find
 from course.lesson import QUOTED, lessons
 from course.notebook import instructors, learners, solved
 from course.quiz import LETTERS

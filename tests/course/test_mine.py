@@ -2,17 +2,16 @@
 
 import pytest
 
-from autograder.checks import find
 from autograder.engine import pieces
-from course import mine, work
-from course.stand_bys import stand_by
+from course import COURSE, mine, work
+from course.checks import find
 from tests.course.test_work import CAUSAL, RIGHT, WRONG, checked
 
 
 def test_a_stand_by_serves_until_something_is_written(learner):
     from course.mine import causal_mask
 
-    assert causal_mask is stand_by("causal_mask")
+    assert causal_mask is COURSE.stand_by("causal_mask")
     assert mine.best_version(CAUSAL)[1] == "a stand-by (yours is not written yet)"
 
 
@@ -31,7 +30,7 @@ def test_a_version_from_an_editor_is_found_and_a_wrong_one_is_not_used(learner):
     assert mine.best_version(CAUSAL)[1] == "yours, from exercises/attention.py"
     path.write_text(stubs + "\n\n" + WRONG + "\n# longer, and later\n")
     assert mine.best_version(CAUSAL) == (
-        stand_by("causal_mask"),
+        COURSE.stand_by("causal_mask"),
         "a stand-by (yours does not pass its check yet)",
     )
 
@@ -40,7 +39,7 @@ def test_a_version_from_an_editor_is_found_and_a_wrong_one_is_not_used(learner):
 def test_a_file_that_cannot_be_run_is_told(learner, text):
     (learner / "attention.py").write_text(text)
     version, whose = mine.best_version(CAUSAL)
-    assert version is stand_by("causal_mask")
+    assert version is COURSE.stand_by("causal_mask")
     assert whose.startswith("a stand-by (exercises/attention.py cannot be run: ")
 
 
@@ -49,7 +48,7 @@ def test_later_pieces_are_built_on_the_learners_own(learner, cell):
     source = (learner / "transformer.py").read_text()
     names = work.names_of(source, learner / "transformer.py")
     assert "ipykernel" in names["causal_mask"].__code__.co_filename
-    assert names["padding_mask"] is stand_by("padding_mask")
+    assert names["padding_mask"] is COURSE.stand_by("padding_mask")
 
 
 def test_there_is_nothing_else_in_it():

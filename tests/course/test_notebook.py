@@ -5,8 +5,8 @@ import sys
 import nbformat
 import pytest
 
-from autograder.checks import find
 from course import build, last_built
+from course.checks import find
 from course.lesson import LessonError, lessons, read
 from course.notebook import instructors, learners, solved, text_of
 

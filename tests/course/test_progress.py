@@ -1,7 +1,7 @@
 """The map of all exercises."""
 
-from autograder.checks import all_exercises
 from autograder.doors.terminal import main
+from course.checks import all_exercises
 from course.progress import as_html, as_text, next_step, rows
 from tests.course.test_work import RIGHT, WRONG, checked
 

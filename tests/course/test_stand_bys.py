@@ -11,11 +11,11 @@ import sys
 import pytest
 import torch
 
-from autograder.checks import all_exercises, find
 from autograder.doors.workers import check_file
 from autograder.engine import pieces
 from autograder.engine.examine import BORROWED, examine, examine_learners
-from course.stand_bys import LESSON, stand_by
+from course import COURSE
+from course.checks import all_exercises, find
 from course.stubs import REGION
 from solutions import attention, encoder_block
 
@@ -24,14 +24,16 @@ EACH = pytest.mark.parametrize("exercise", EXERCISES, ids=[each.id for each in E
 
 
 def test_there_is_one_for_each_exercise_in_the_same_order():
-    assert [f"{lesson}.{name}" for name, lesson in LESSON.items()] == [e.id for e in EXERCISES]
+    assert [f"{lesson}.{name}" for name, lesson in COURSE.lesson_of.items()] == [
+        e.id for e in EXERCISES
+    ]
 
 
 @EACH
 def test_it_keeps_all_that_its_exercise_promises(exercise, monkeypatch):
     monkeypatch.setattr("autograder.engine.subject.Subject.trusted", True)
     for seed in (1, 2):
-        verdict = examine(exercise, stand_by(exercise.name), seed)
+        verdict = examine(exercise, COURSE.stand_by(exercise.name), seed)
         assert verdict.passed, verdict.text(hints=0)
 
 
@@ -39,7 +41,7 @@ def test_it_keeps_all_that_its_exercise_promises(exercise, monkeypatch):
 def test_it_is_not_the_model_answer(exercise):
     """No statement of the lines that a learner writes stands in it."""
     theirs = statements("\n".join(m[0] for m in REGION.finditer(exercise.source)))
-    own = statements(inspect.getsource(inspect.getmodule(stand_by(exercise.name))))
+    own = statements(inspect.getsource(inspect.getmodule(COURSE.stand_by(exercise.name))))
     assert {line for line in theirs & own if len(line) > 30} == set()
     assert theirs - own, "all of it"
 
@@ -53,7 +55,7 @@ def statements(source):
 @EACH
 @pytest.mark.parametrize("version", ["stand-by", "reference"])
 def test_handed_in_it_earns_nothing(exercise, version):
-    subject = stand_by(exercise.name) if version == "stand-by" else exercise.reference
+    subject = COURSE.stand_by(exercise.name) if version == "stand-by" else exercise.reference
     verdict = examine_learners(exercise, subject, {}, seed=1)
     assert (verdict.score, verdict.diagnosis) == (0, BORROWED)
 
@@ -72,7 +74,7 @@ def called(subject):
 @EACH
 @pytest.mark.parametrize("version", ["stand-by", "reference"])
 def test_what_only_calls_it_earns_nothing(exercise, version):
-    subject = stand_by(exercise.name) if version == "stand-by" else exercise.reference
+    subject = COURSE.stand_by(exercise.name) if version == "stand-by" else exercise.reference
     verdict = examine_learners(exercise, called(subject), {}, seed=1)
     assert (verdict.score, verdict.diagnosis) == (0, BORROWED)
     assert f"calls the course's own `{exercise.name}`" in " ".join(verdict.explanation)
@@ -86,7 +88,7 @@ def own_attention(query, key, value, mask=None):
     return weights @ value, weights
 
 
-@pytest.mark.parametrize("softmax", [stand_by("softmax"), attention.softmax])
+@pytest.mark.parametrize("softmax", [COURSE.stand_by("softmax"), attention.softmax])
 def test_what_comes_earlier_may_be_built_on(softmax, monkeypatch):
     monkeypatch.setitem(own_attention.__globals__, "softmax", softmax)
     verdict = examine_learners(find("scaled_dot_product_attention"), own_attention, {}, seed=1)
@@ -100,7 +102,7 @@ def test_what_comes_later_may_not():
         assert dim in (-1, x.dim() - 1)
         nothing = torch.zeros(x.shape[-1], 1, dtype=x.dtype)
         every = torch.eye(x.shape[-1], dtype=x.dtype)
-        later = stand_by("scaled_dot_product_attention")
+        later = COURSE.stand_by("scaled_dot_product_attention")
         return (later(x[..., None, :] * 0, nothing, every)[0] * 0).squeeze(-2)
 
     verdict = examine_learners(find("softmax"), softmax, {}, seed=1)
@@ -116,7 +118,7 @@ def test_torch_may_do_in_a_stand_by_what_a_learner_must_not():
             super().__init__()
             self.self_attention = encoder_block.MultiHeadAttention(d_model, num_heads, dropout)
             self.feed_forward = encoder_block.FeedForward(d_model, d_ff, dropout)
-            self.norm1, self.norm2 = (stand_by("LayerNorm")(d_model) for _ in range(2))
+            self.norm1, self.norm2 = (COURSE.stand_by("LayerNorm")(d_model) for _ in range(2))
             self.dropout, self.norm_first = torch.nn.Dropout(dropout), norm_first
 
         def forward(self, x, mask=None):
@@ -137,7 +139,7 @@ def test_torch_may_do_in_a_stand_by_what_a_learner_must_not():
 class MadeInTheConstructor(torch.nn.Module):
     def __init__(self, d_model, max_length=5000, dropout=0.1):
         super().__init__()
-        whole = stand_by("PositionalEncoding")(d_model, max_length, dropout)
+        whole = COURSE.stand_by("PositionalEncoding")(d_model, max_length, dropout)
         self.register_buffer("encoding", whole.table, persistent=False)
         self.dropout = torch.nn.Dropout(dropout)
 
@@ -174,7 +176,7 @@ def test_nor_one_that_an_earlier_one_is_made_to_call(ready_made):
                 found.append(attention.self_attention(x, w_query, w_key, w_value, mask))
 
         with contextlib.suppress(Exception):
-            stand_by("softmax")(Disguise(work))
+            COURSE.stand_by("softmax")(Disguise(work))
         return found[0]
 
     verdict = examine_learners(find("self_attention"), self_attention, {}, seed=1)
@@ -278,8 +280,8 @@ def test_names_are_bound_as_before_when_a_check_is_over(monkeypatch):
     namespace = {"softmax": softmax}
     monkeypatch.setattr(pieces, "PASSED", {})
     with pieces.standing_by(namespace, "self_attention"):
-        assert namespace["softmax"] is stand_by("softmax")
-        assert namespace["causal_mask"] is stand_by("causal_mask")
+        assert namespace["softmax"] is COURSE.stand_by("softmax")
+        assert namespace["causal_mask"] is COURSE.stand_by("causal_mask")
         assert "self_attention" not in namespace
         namespace["padding_mask"] = "bound meanwhile"
     assert namespace == {"softmax": softmax, "padding_mask": "bound meanwhile"}
@@ -295,10 +297,12 @@ def test_names_are_bound_as_before_when_a_check_is_over(monkeypatch):
 
 
 def test_stand_bys_are_short_and_say_where_they_come_from():
-    for lesson in dict.fromkeys(LESSON.values()):
+    for lesson in dict.fromkeys(COURSE.lesson_of.values()):
         tree = ast.parse(inspect.getsource(inspect.getmodule(stand_by_of(lesson))))
         assert ast.get_docstring(tree).startswith("Stand-bys for lesson")
 
 
 def stand_by_of(lesson):
-    return stand_by(next(name for name, where in LESSON.items() if where == lesson))
+    return COURSE.stand_by(
+        next(name for name, where in COURSE.lesson_of.items() if where == lesson)
+    )

@@ -6,7 +6,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.preprocessors import ClearSolutions
 
-from autograder.checks import LESSONS, all_exercises, exercises_of
+from course.checks import LESSONS, all_exercises, exercises_of
 from course.stubs import cleared, file_of, imports_of, stub_of
 
 ALL = pytest.mark.parametrize("exercise", all_exercises().values(), ids=list(all_exercises()))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from autograder.checks import exercises_of, find
 from course import mine
+from course.checks import exercises_of, find
 from course.experiments import variants as lab
 from course.experiments.variants_cost import (
     looking_back,

@@ -7,9 +7,9 @@ import torch
 from nbconvert import HTMLExporter
 from torch import nn
 
-from autograder.checks import LESSONS as MODULES
-from autograder.checks import exercises_of, find
 from course import mine
+from course.checks import LESSONS as MODULES
+from course.checks import exercises_of, find
 from course.lesson import lessons
 from course.notebook import learners
 from course.stubs import stub_of

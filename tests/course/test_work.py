@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from autograder.checks import find
 from autograder.doors.workers import check_file
 from autograder.engine import pieces
 from autograder.engine.examine import examine
 from course import mine, work
+from course.checks import find
 from course.work import after_check, keep, records
 
 CAUSAL = find("causal_mask")

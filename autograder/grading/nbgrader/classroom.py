@@ -26,9 +26,9 @@ from traitlets import TraitError
 from ...notebooks import handed_in
 from ...notebooks.plan import plan_of
 from ...notebooks.submission import is_linked
-from .. import trouble
+from .. import gradebook, trouble
 from ..trouble import CourseError
-from . import gradebook, stale
+from . import stale
 from .plugins import SandboxedExecute
 
 

@@ -33,12 +33,12 @@ from ...notebooks.remarks import remarks
 from ...sandbox import warm
 from ...sandbox.box import Keeper
 from ...sandbox.walls import BEST, Limits
-from .. import records, seeds, trouble
+from .. import gradebook, records, seeds, trouble
 from ..asserts import without_notes
 from ..judge import Judge
 from ..notebook_run import grade
 from ..trouble import CourseError
-from . import gradebook, stale
+from . import stale
 
 RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's steps
 HIDDEN = re.compile(

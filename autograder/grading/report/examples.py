@@ -3,9 +3,9 @@
 import re
 from functools import cache
 
-from ...checks import find
 from ...engine import limits
 from ...engine.compare import differences
+from ...engine.course import current
 from ...engine.diagnose import ALWAYS
 from ...engine.drawing import Draw
 from ...engine.examine import BORROWED, READY_MADE
@@ -20,7 +20,7 @@ PLACE = re.compile(r"\{\w+\}")
 def told(exercise_id, diagnosis):
     """(what is said, what to look at) for a diagnosis; empty where it is not known any more."""
     try:
-        exercise = find(exercise_id)
+        exercise = current().find(exercise_id)
         if diagnosis == READY_MADE:
             says = "Your code lets a ready-made version do the work."
             instead = f": {exercise.instead}" if exercise.instead else "."

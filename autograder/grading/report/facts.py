@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...notebooks import submission
-from ...notebooks.plan import asked_of, exercise_asked
+from ...notebooks.plan import asked_of
 from .. import records
 from ..asserts import forgeable
 from ..nbgrader.classroom import Classroom, CourseError
@@ -58,9 +58,6 @@ def write(path, text):
 # --- The facts ------------------------------------------------------------------------------------
 
 
-JUDGED_ALONE = {"check_quiz": "quiz", "check_translator": "weights"}  # and no exercises
-
-
 @dataclass
 class Misconception:
     """A mistake that learners of this class made.
@@ -88,8 +85,8 @@ class Item:
     """Something that earns points: an exercise, a quiz, a question.
 
     Args:
-        kind: "exercise", "quiz", "weights", "question" (a person grades it) or "tests" (asserts of
-            a cell).
+        kind: "exercise", "question" (a person grades it), "tests" (asserts of a cell), or that of
+            one of the course's calls.
         points: of all, the lowest first.
         empty: how many left it as it was; None if that cannot be known.
         unexplained: how many are wrong in a way of no known kind.
@@ -344,12 +341,12 @@ def name_and_kind(cell):
     """What a scored cell is called here, and what it is."""
     if not cell.is_checked:
         return cell.grade_id, "question"
-    call = asked_of(cell.source)
-    if call is not None and exercise_asked(call):
-        return exercise_asked(call).id, "exercise"
-    if call is not None and call.func.id in JUDGED_ALONE:
-        return cell.grade_id, JUDGED_ALONE[call.func.id]
-    return cell.grade_id, "tests"
+    asked = asked_of(cell.source)
+    if asked is None:
+        return cell.grade_id, "tests"
+    if asked.exercise is not None:
+        return asked.exercise.id, "exercise"
+    return cell.grade_id, asked.kind
 
 
 def misconceptions_of(kept):

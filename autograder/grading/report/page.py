@@ -8,13 +8,13 @@ import re
 from html import escape
 from itertools import groupby
 
+from ...engine.course import current
 from ...notebooks.characters import marked
 
 BINS = 10
 FEW_NAMES = 12
 TO_TALK_ABOUT = 3
 ASSERTS = '<span class="quiet">by asserts that learners can reach</span>'
-NOT_EXERCISES = {"quiz": "Quiz: ", "weights": "Trained model: ", "question": "In words: "}
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1d2733; --quiet: #5a6675; --page: #fff; --box: #f4f6f8;
@@ -252,7 +252,9 @@ def histogram(counts, edges, text):
 def exercises(facts):
     """What was hard, and what was not."""
     exact = [item for item in facts.exercises if item.points]
-    others = [item for item in facts.items if item.kind in NOT_EXERCISES and item.points]
+    calls = current().points_calls().values()
+    labels = {"question": "In words: "} | {call.kind: f"{call.label}: " for call in calls}
+    others = [item for item in facts.items if item.kind in labels and item.points]
     html = ""
     if exact:
         rows = [
@@ -277,7 +279,7 @@ def exercises(facts):
     if others:
         rows = [
             [
-                NOT_EXERCISES[item.kind] + identifier(item.name),
+                labels[item.kind] + identifier(item.name),
                 f"{bar(item.right, len(item.points))} {percent(item.right, len(item.points))}",
                 f"{amount(item.mean)} of {amount(item.most)}",
                 len(item.points),

@@ -106,8 +106,7 @@ def grade_job(job, orders, keeper, judge):
     from ...notebooks.plan import put_back
     from ...notebooks.remarks import remarks
     from ...sandbox.shell import plain
-    from .. import records
-    from ..nbgrader import gradebook
+    from .. import gradebook, records
     from ..notebook_run import grade
 
     see_to_it(job)

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.audit import bank
 from autograder.audit.matrix import Row, audit_right_answers, audit_wrong_answers
-from autograder.checks import LESSONS, all_exercises, find
+from course.checks import LESSONS, all_exercises, find
 
 EXERCISES = all_exercises()
 ALL = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
@@ -41,7 +41,7 @@ def test_there_are_enough_of_both():
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_every_section_belongs_to_an_exercise(kind, lesson):
     entries = bank.read(kind, lesson)
-    text = (bank.FOLDER / kind / f"{lesson}.py").read_text()
+    text = (bank.folder() / kind / f"{lesson}.py").read_text()
     assert len(entries) == len(re.findall(r"^# %%", text, re.MULTILINE))
     titles = [(entry.exercise, entry.title) for entry in entries]
     assert len(set(titles)) == len(titles)

@@ -12,7 +12,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import check
-from autograder.checks import find
+from course.checks import find
 
 MOST = find("attention.causal_mask").max_score
 

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from autograder.checks import find
 from autograder.doors import workers
 from autograder.doors.workers import check_file
+from course.checks import find
 
 MASK = "import torch\ndef causal_mask(length):\n    return torch.ones(length, length).tril() > 0\n"
 BODY = "def causal_mask(length):\n    {}\n"

@@ -10,11 +10,11 @@ import pytest
 from autograder.audit import bank
 from autograder.audit.disguises import DISGUISES
 from autograder.audit.matrix import Row, answers_of, audit_disguises
-from autograder.checks import LESSONS, all_exercises, find
 from autograder.engine.compare import close, differences
 from autograder.engine.examine import examine
 from autograder.engine.mistakes import build, wrong
 from autograder.engine.symptoms import Seen
+from course.checks import LESSONS, all_exercises, find
 from tests.autograder.implementations import stub_of
 
 EXERCISES = all_exercises()

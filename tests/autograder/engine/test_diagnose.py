@@ -4,8 +4,8 @@ import functools
 
 import torch
 
-from autograder.checks import find
 from autograder.engine.examine import examine
+from course.checks import find
 from tests.autograder.implementations import Heads, attention
 
 ATTENTION = find("attention.scaled_dot_product_attention")

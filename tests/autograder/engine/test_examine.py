@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from autograder.checks import find
 from autograder.engine.examine import examine
+from course.checks import find
 from tests.autograder.implementations import attention
 
 SOFTMAX = find("attention.softmax")

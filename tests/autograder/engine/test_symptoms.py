@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from autograder.checks import find
 from autograder.engine.compare import differences
 from autograder.engine.symptoms import Seen, explain, few, listing, number
 from autograder.engine.trial import Answer, Call, Problem, call
+from course.checks import find
 
 EXERCISE = find("multi_head.merge_heads")
 X = torch.randn(2, 3, 4)

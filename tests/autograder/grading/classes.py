@@ -10,12 +10,13 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from autograder.checks import exercises_of
 from autograder.doors.terminal import main
 from autograder.engine.mistakes import edited_source
+from autograder.grading.nbgrader.new_course import make_course
+from course.build import ROOT
+from course.checks import exercises_of
 from course.lesson import lessons
 from course.notebook import learners, solved, text_of
-from course.release import ROOT, make_course
 
 STEM = "01_attention"
 COURSE = "transformer_by_hand"

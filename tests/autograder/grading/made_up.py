@@ -8,8 +8,8 @@ from pathlib import Path
 from nbformat.v4 import new_code_cell, new_notebook, writes
 from nbgrader.api import Gradebook
 
-from autograder.checks import find
 from autograder.grading import records
+from course.checks import find
 from course.stubs import stub_of
 
 ASSIGNMENT = "01_attention"

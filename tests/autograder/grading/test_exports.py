@@ -11,7 +11,8 @@ import pytest
 from nbgrader.plugins import CsvExportPlugin
 
 from autograder.grading.nbgrader.exports import CanvasExport, GradesExport, MoodleExport, harmless
-from course.release import CONFIG
+from autograder.grading.nbgrader.new_course import config_of
+from course import COURSE
 
 from .made_up import ASSIGNMENT, Course
 
@@ -187,7 +188,7 @@ def test_harmless(value, expected):
 def test_nbgraders_own_command_uses_it(course, tmp_path):
     """With the configuration of `autograder course`, and the others by their names."""
     database = f"--db=sqlite:///{course.database}"
-    (tmp_path / "nbgrader_config.py").write_text(CONFIG)
+    (tmp_path / "nbgrader_config.py").write_text(config_of(COURSE))
     here = str(Path(sys.executable).parent)
     around = os.environ | {"PATH": here + os.pathsep + os.environ["PATH"], "OMP_NUM_THREADS": "1"}
     exporters = {

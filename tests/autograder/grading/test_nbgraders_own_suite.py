@@ -15,7 +15,8 @@ import nbgrader.tests
 import pytest
 from nbgrader.api import get_alembic_version
 
-from course.release import CONFIG
+from autograder.grading.nbgrader.new_course import config_of
+from course import COURSE
 
 SUITE = (
     "apps.test_api",
@@ -65,7 +66,7 @@ def folder(tmp_path):
     shutil.copy(files / "autotests.yml", guide)
     (guide / "grades.csv").write_text("name,grade\nAna,1\n")
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    (tmp_path / "config" / "nbgrader_config.py").write_text(config_of(COURSE), encoding="utf-8")
     for name in ("home", "none", "tmp", "bin"):
         (tmp_path / name).mkdir()
     return tmp_path

@@ -17,12 +17,14 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from autograder.audit.bank import read
-from autograder.checks import exercises_of, find
 from autograder.engine.mistakes import edited_source
 from autograder.grading import records, seeds
+from autograder.grading.nbgrader.new_course import config_of
+from course import COURSE as THE_COURSE
+from course.build import ROOT
+from course.checks import exercises_of, find
 from course.lesson import lessons
 from course.notebook import SEED, instructors, learners, solved, text_of
-from course.release import CONFIG, ROOT
 
 from . import classes
 from .classes import COURSE
@@ -91,7 +93,7 @@ def course(tmp_path_factory):
     """A course with one assignment, and everybody's notebooks."""
     folder = tmp_path_factory.mktemp("law") / "course"
     (folder / "source" / ASSIGNMENT).mkdir(parents=True)
-    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    (folder / "nbgrader_config.py").write_text(config_of(THE_COURSE), encoding="utf-8")
     for lesson in TAUGHT:
         path = folder / "source" / ASSIGNMENT / f"{lesson.stem}.ipynb"
         path.write_text(text_of(instructors(lesson, SEED)), encoding="utf-8")

@@ -11,12 +11,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from autograder.checks import all_exercises
 from autograder.doors.terminal import main
 from autograder.grading import records, seeds
 from autograder.grading.nbgrader.classroom import Classroom
 from autograder.grading.report import facts as report
 from autograder.grading.report.examples import told
+from course.checks import all_exercises
 
 from .made_up import ASSIGNMENT, EXERCISES, Course
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from autograder.grading import records
 from autograder.grading.runs import command as driver
-from course.release import ROOT
+from course.build import ROOT
 
 from . import classes
 from .classes import COURSE, STEM, autograder, gradebook, graded_files, scores

@@ -13,7 +13,6 @@ from collections import defaultdict
 import pytest
 
 from autograder.audit import bank
-from autograder.checks import LESSONS, exercises_of
 from autograder.grading.report.similar import (
     KNOWN,
     LEAST,
@@ -22,6 +21,7 @@ from autograder.grading.report.similar import (
     near_identical,
     tokens,
 )
+from course.checks import LESSONS, exercises_of
 from course.stubs import stub_of
 
 MINE = '''def softmax(x, dim=-1):

@@ -10,7 +10,7 @@ import torch
 from autograder.grading.judge import Judge, Result
 from autograder.grading.notebook_run import Graded, Run, grade
 from autograder.notebooks.handed_in import contents
-from autograder.notebooks.plan import Plan, put_back
+from autograder.notebooks.plan import Plan, asked_of, put_back
 from course import capstone
 from solutions.transformer import Transformer
 from translation.number_words import NumberTranslation
@@ -55,7 +55,7 @@ def test_it_counts_as_far_as_the_checks_pass():
         graded.results[name] = Result(name, points, 5.0, kind)
     assert run.earned_so_far() == (5.0, 10.0)
     cell = known("capstone", CELL, points=20.0)
-    result = Judge(1).translator(cell, "translator.pt", None, (3.0, 10.0))
+    result = Judge(1).call(cell, asked_of(CELL), None, (3.0, 10.0))
     assert result.points == 0.0
     assert "3 of 10" in result.text
 

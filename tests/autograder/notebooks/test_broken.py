@@ -8,8 +8,8 @@ import re
 import nbformat
 import pytest
 
+from autograder.grading import gradebook
 from autograder.grading.judge import Judge
-from autograder.grading.nbgrader import gradebook
 from autograder.grading.notebook_run import grade
 from autograder.notebooks import submission
 from autograder.notebooks.plan import put_back

@@ -12,10 +12,11 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook, MissingEntry
 
+from autograder.grading.nbgrader.new_course import config_of
+from course import COURSE
 from course.build import ROOT
 from course.lesson import lessons
 from course.notebook import solved, text_of
-from course.release import CONFIG
 
 from .broken import BROKEN, NAME
 
@@ -78,7 +79,7 @@ ONLY_OURS_SAYS = {
 def course(tmp_path_factory):
     """A course with one assignment, and all these submissions."""
     root = tmp_path_factory.mktemp("course")
-    (root / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    (root / "nbgrader_config.py").write_text(config_of(COURSE), encoding="utf-8")
     lesson = next(each for each in lessons(ROOT / "notebooks" / "lessons") if each.stem == STEM)
     from course.notebook import instructors
 

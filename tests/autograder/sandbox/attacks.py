@@ -113,7 +113,7 @@ FILES = (
         "the reference, ready to be handed in",
         tries(
             "print(open('HOME/solutions/attention.py').read())",
-            "print(open('HOME/autograder/checks/attention/softmax.py').read())",
+            "print(open('HOME/course/checks/attention/softmax.py').read())",
             "print(open('HOME/.git/HEAD').read())",
             "print(os.listdir('HOME'))",
         ),
@@ -194,7 +194,7 @@ FILES = (
         "the answers, without writing them",
         tries(
             "import inspect, solutions.attention as given\nprint(inspect.getsource(given.softmax))",
-            "import autograder.checks",
+            "import course.checks",
             "import autograder.engine.examine",
             "import benchmarks",
             "import exercises.attention",
@@ -690,7 +690,7 @@ for o in gc.get_objects():
     long = [v for v in list(texts) if type(v) is str and len(v) > 60]
     found += [v for v in long if any(m in v for m in marks)]
 kinds = {type(o).__name__ for o in gc.get_objects()} & {"Exercise", "Mistake", "Verdict", "Judge"}
-known = [m for m in sys.modules if m.startswith(("solutions", "autograder.checks"))]
+known = [m for m in sys.modules if m.startswith(("solutions", "course.checks"))]
 print("found", len(found), "texts,", len(kinds), "kinds, and", known)
 """,
         proof=r"found 0 texts, 0 kinds, and \[.solutions., .solutions.arguments.\]",

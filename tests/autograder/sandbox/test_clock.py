@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from autograder.checks import find
 from autograder.engine import examine
 from autograder.grading import judge as judges
 from autograder.sandbox import box as keepers
 from autograder.sandbox.box import Keeper
 from autograder.sandbox.clock import Clock
+from course.checks import find
 
 from ..conftest import LIMITS, RIGHT
 from .test_attacks import points

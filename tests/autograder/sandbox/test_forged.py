@@ -5,12 +5,12 @@ import itertools
 import pytest
 import torch
 
-from autograder.checks import find
 from autograder.engine.trial import Answer, Problem, run
 from autograder.grading.judge import Judge
 from autograder.notebooks.plan import Cell
 from autograder.sandbox import wire
 from autograder.sandbox.box import EndedError
+from course.checks import find
 
 EXERCISES = (
     "attention.scaled_dot_product_attention",  # two arrays, gradients, errors that are expected

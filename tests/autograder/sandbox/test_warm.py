@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from autograder.checks import find
 from autograder.grading.runs.crew import Crew, Job, Orders
 from autograder.notebooks.submission import as_text
 from autograder.sandbox import warm
 from autograder.sandbox.box import Keeper
+from course.checks import find
 
 from ..conftest import LIMITS, RIGHT, notebook_with
 

@@ -1,0 +1,289 @@
+"""The course whose exercises are checked: one object that the engine is given.
+
+It consists of names, so that it costs nothing to have it, and can be sent to another process. A
+course is found by its entry point in the group `autograder.courses`; where several are installed,
+`use`, `--course` or the variable AUTOGRADER_COURSE says which.
+"""
+
+import dataclasses
+import importlib
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import distributions
+from pathlib import Path
+
+GROUP = "autograder.courses"
+VARIABLE = "AUTOGRADER_COURSE"
+
+
+class CourseNotFoundError(LookupError):
+    """No course, or more than one, where one is needed; says in a sentence what to do."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the engine has to know of a course.
+
+    What lies in modules is named, and imported when it is needed: a package or a module as
+    "package.module", what it holds as "package.module:name".
+
+    Args:
+        id: a short name, of letters, digits and underscores; nbgrader's course id as well.
+        title: its name for people.
+        syllabus: {lesson: names of its exercises}, in the order in which they are met.
+        checks: a package with a module for each lesson, which holds an Exercise for each name.
+        reference: a package with a module for each lesson, which holds the model answers.
+        stand_bys: the same with versions that may be given to learners, to build on; "" if no
+            exercise is built on another.
+        stand_ins: a module with the small models that exercises are given; see trial.StandIn.
+        bank: a folder with right and wrong answers of others, as "package/folder"; see audit.bank.
+        calls: objects that tell what other calls than check(…) earn; see PointsCall.
+        builds_from: a module from which cells take the pieces that are there, to build on.
+        importable: a function that fills a folder with what cells may import where they are graded.
+        assignments: a function that gives {name: text of the instructor's notebook}.
+        after_check: a function that is told of every check in a notebook: (exercise, answer,
+            verdict). What it gives is printed.
+        depends_on: a function that gives the paths of further files that points depend on.
+        commands: {word: (what it does, function)} of further sub-commands of `autograder`.
+        handed_in: endings of files that may be handed in beside notebooks.
+        distribution: under which name its version is known.
+    """
+
+    id: str
+    title: str
+    syllabus: dict[str, tuple[str, ...]]
+    checks: str
+    reference: str
+    stand_bys: str = ""
+    stand_ins: str = ""
+    bank: str = ""
+    calls: tuple[str, ...] = ()
+    builds_from: str = ""
+    importable: str = ""
+    assignments: str = ""
+    after_check: str = ""
+    depends_on: str = ""
+    commands: dict[str, tuple[str, str]] = field(default_factory=dict)
+    handed_in: tuple[str, ...] = ()
+    distribution: str = ""
+
+    @property
+    def lessons(self):
+        return tuple(self.syllabus)
+
+    @cached_property
+    def lesson_of(self):
+        """{name of an exercise: its lesson}"""
+        return {name: lesson for lesson, names in self.syllabus.items() for name in names}
+
+    @cached_property
+    def ids(self):
+        """The ids of all exercises, in the order of the course."""
+        return [f"{lesson}.{name}" for lesson, names in self.syllabus.items() for name in names]
+
+    # --- Exercises --------------------------------------------------------------------------------
+
+    @cached_property
+    def bound(self):
+        """{lesson: its Exercises}, as far as they have been asked for."""
+        return {}
+
+    def exercises_of(self, lesson):
+        """The Exercises of one lesson, in its order."""
+        if lesson not in self.bound:
+            module = importlib.import_module(f"{self.checks}.{lesson}")
+            found = [getattr(module, name) for name in self.syllabus[lesson]]
+            bound = [dataclasses.replace(each, package=self.reference) for each in found]
+            self.bound[lesson] = tuple(bound)
+        return self.bound[lesson]
+
+    def all_exercises(self):
+        """{id: Exercise}, in the order of the course."""
+        return {each.id: each for lesson in self.lessons for each in self.exercises_of(lesson)}
+
+    def find(self, exercise_id):
+        """The exercise called <lesson>.<name>; the lesson may be left out."""
+        lesson, _, name = exercise_id.rpartition(".")
+        lesson = lesson or self.lesson_of.get(name)
+        if name not in self.syllabus.get(lesson, ()):
+            known = ", ".join(self.ids)
+            raise KeyError(f"there is no exercise called {exercise_id!r}; there are: {known}")
+        return self.exercises_of(lesson)[self.syllabus[lesson].index(name)]
+
+    # --- Where its parts lie ----------------------------------------------------------------------
+
+    @property
+    def packages(self):
+        """The names of its packages at the top: what lies in them is the course's own code."""
+        named = (self.checks, self.reference, self.stand_bys, self.stand_ins)
+        return tuple(dict.fromkeys(name.partition(".")[0] for name in named if name))
+
+    @cached_property
+    def folders(self):
+        """{package at the top: its folder}"""
+        return {name: folder_of(name) for name in self.packages}
+
+    def stand_by(self, name):
+        """The stand-by of an exercise."""
+        module = importlib.import_module(f"{self.stand_bys}.{self.lesson_of[name]}")
+        return getattr(module, name)
+
+    def stand_in(self, name, **arguments):
+        """A stand-in, made anew."""
+        return getattr(importlib.import_module(self.stand_ins), name)(**arguments)
+
+    def points_calls(self):
+        """{name of a function: the PointsCall about it}"""
+        return {call.name: call for call in map(load, self.calls)}
+
+
+class PointsCall:
+    """What a call of a course's own function earns, where it stands in a cell that is graded."""
+
+    name = ""  # of the function
+    kind = ""  # a short word for it in records
+    label = ""  # what precedes it in reports
+
+    def asked(self, call):
+        """The Wanted of a call, given as a syntax tree; None if nothing can be made of it."""
+        raise NotImplementedError
+
+    def judged(self, wanted, found, checks):
+        """What it Earned.
+
+        Args:
+            wanted: as `asked` gave it.
+            found: what was wanted; None if it is not there.
+            checks: (points, of how many) that the notebook's exercises have earned.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be looked at: the "value" that a name has in the notebook, or the "weights" in a
+    file beside it. `about` is whatever a PointsCall wants to know again."""
+
+    kind: str
+    name: str
+    about: tuple = ()
+
+
+@dataclass(frozen=True)
+class Earned:
+    """A share of the cell's points, and what is said about it, as text and as a card."""
+
+    share: float
+    text: str
+    html: str
+    about: str = ""  # what it is about, for records and reports
+
+
+# --- Which course? --------------------------------------------------------------------------------
+
+CHOSEN = []  # the course in use; filled when it is first asked for
+
+
+def use(course):
+    """From now on this course's exercises are checked. Gives the Course.
+
+    Args:
+        course: the Course itself, the id of one that is installed, "module:NAME", or the folder of
+            a package whose COURSE it is.
+    """
+    found = course if isinstance(course, Course) else named(course)
+    CHOSEN[:] = [found]
+    return found
+
+
+def current():
+    """The course in use: what was chosen, or else the only one that is installed."""
+    if not CHOSEN:
+        use(os.environ.get(VARIABLE) or the_only_one())
+    return CHOSEN[0]
+
+
+def find(exercise_id):
+    """The exercise called <lesson>.<name> of the course in use; the lesson may be left out."""
+    return current().find(exercise_id)
+
+
+def installed():
+    """{id: entry point} of all courses that are installed.
+
+    Each distribution is asked, also where an older one of the same name lies on the way, as the
+    `.egg-info` that some build has left behind in a checkout.
+    """
+    points = [point for found in distributions() for point in found.entry_points]
+    return {point.name: point for point in points if point.group == GROUP}
+
+
+def the_only_one():
+    found = installed()
+    if len(found) == 1:
+        return next(iter(found.values())).load()
+    if not found:
+        raise CourseNotFoundError(
+            "No course is installed. Say which one you mean: `autograder --course FOLDER …`, or "
+            "autograder.use('FOLDER') in Python."
+        )
+    raise CourseNotFoundError(
+        f"Several courses are installed: {', '.join(sorted(found))}. Say which one you mean: "
+        f"`autograder --course NAME …`, or autograder.use('NAME') in Python."
+    )
+
+
+def named(name):
+    """The Course that a text names."""
+    points = installed()
+    if name in points:
+        return points[name].load()
+    try:
+        if ":" in name and os.sep not in name:
+            found = load(name)
+        elif (Path(name) / "__init__.py").is_file():
+            found = in_folder(Path(name).resolve())
+        else:
+            raise CourseNotFoundError(
+                f"There is no course called {name!r}: it is no installed one "
+                f"({', '.join(sorted(points)) or 'none is'}), and no folder of a package."
+            )
+    except (ImportError, AttributeError) as error:
+        raise CourseNotFoundError(f"The course {name!r} cannot be had: {error}.") from None
+    if not isinstance(found, Course):
+        raise CourseNotFoundError(f"{name!r} is no Course, but of type {type(found).__name__}.")
+    return found
+
+
+def name_of(course):
+    """A name under which `use` finds a course again."""
+    if course.id in installed():
+        return course.id
+    return folder_of(course.packages[0])
+
+
+def in_folder(folder):
+    """The COURSE of the package that a folder holds."""
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))
+    return load(f"{folder.name}:COURSE")
+
+
+def load(name):
+    """What "module:name" names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def folder_of(package):
+    """Where a package lies; "" if it is not there."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # a module without a specification, as in a sandbox
+        spec = None
+    places = list(getattr(spec, "submodule_search_locations", None) or ())
+    places += getattr(sys.modules.get(package), "__path__", ())
+    return str(Path(places[0]).resolve()) if places else ""

@@ -1,0 +1,73 @@
+"""What several exercises of this lesson need."""
+
+import torch
+
+from autograder.engine.compare import close
+from autograder.engine.trial import Answer, Call
+
+
+def loaded(answer):
+    """A digest: numbers mean nothing where weights could not be loaded, and are random. A norm's
+    are not, they begin as ones and zeros."""
+    wrong = {name: answer.facts.get(name, ()) for name in ("missing", "shapes", "extra")}
+    random = [name for name in (*wrong["missing"], *wrong["shapes"]) if "norm" not in name]
+    random += [name for name in wrong["extra"] if "layers." in name]  # blocks too many
+    if not random:
+        return answer
+    return Answer({}, answer.facts | {"all weights could be loaded": False})
+
+
+def only_dtype(answer):
+    """A digest: which dtypes and shapes there are; the numbers count only as NaN or inf."""
+    arrays = {
+        name: torch.zeros_like(x) if bool(x.isfinite().all()) else x
+        for name, x in answer.arrays.items()
+    }
+    return Answer(arrays, answer.facts)
+
+
+DROPPED = 0.4
+OUTPUTS = ("output", "output (call 2)", "output (call 3)")
+
+
+def with_dropout(trial):
+    """Turn a trial of one call into one that runs it in training, and twice in eval mode."""
+    (once,) = trial.calls
+    trial.options["dropout"] = DROPPED
+    trial.calls = [Call(once.arguments, training=True), once, once]
+    trial.digest, trial.constant = what_dropout_does, True
+    return trial
+
+
+def what_dropout_does(answer):
+    """Is the same call answered alike, in training and in eval mode?"""
+    training, off, again = (answer.arrays.get(name) for name in OUTPUTS)
+    facts = {
+        "training and eval mode are alike": alike(training, off),
+        "two calls in eval mode are alike": alike(off, again),
+    }
+    return Answer({}, answer.facts | facts)
+
+
+def without_dropout(trial):
+    """Turn a trial of one call, with dropout=0.0, into one that runs it in both modes."""
+    (once,) = trial.calls
+    training = Call(once.arguments, training=True)
+    trial.calls = [training, training, once]
+    trial.digest, trial.constant = what_is_dropped_without, True
+    return trial
+
+
+def what_is_dropped_without(answer):
+    """Does dropout=0.0 drop nothing?"""
+    training, again, off = (answer.arrays.get(name) for name in OUTPUTS[:3])
+    facts = {
+        "with dropout=0.0 both modes are alike": alike(training, off),
+        "with dropout=0.0 two calls in training are alike": alike(training, again),
+    }
+    return Answer({}, answer.facts | facts)
+
+
+def alike(a, b):
+    """Two arrays that are there, of one shape and equal but for rounding."""
+    return a is not None and b is not None and a.shape == b.shape and close(a, b)
