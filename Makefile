@@ -19,7 +19,7 @@ setup: $(READY)  ## set up everything in .venv, the autograder command too
 	@echo "Everything is set up in $(VENV)."
 
 # Set up again when what is asked for has changed; otherwise there is nothing to do.
-$(READY): pyproject.toml constraints.txt scripts/setup.sh
+$(READY): pyproject.toml autograder/pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 
 lab: setup  ## open JupyterLab on notebooks/

@@ -2,6 +2,7 @@
 
 COURSE is what the autograder is given of it.
 
+places        where its other folders lie, in a checkout and where it was installed
 checks        how each exercise is checked: probes, mistakes, hints
 stand_ins     small models that exercises are given
 bank          right and wrong answers of others, by which the checks are judged
@@ -11,6 +12,7 @@ stubs         what a learner is given of solutions/
 notebook      a lesson as a notebook
 build         notebooks/ and exercises/ from lessons and solutions; `make notebooks`
 last_built    what was built last, so that nothing that somebody has written is built over
+copies        a learner's own copies of them; `autograder lessons DIR`
 release       the notebooks of a ready nbgrader course; `autograder course DIR`
 importable    what cells may import where a class is graded
 
@@ -25,7 +27,11 @@ diagram       the architecture, drawn by code
 widgets       sliders and painters, each with a picture where nothing runs
 """
 
-from autograder.engine.course import Course
+from autograder.engine.course import Command, Course
+
+from .places import make_importable
+
+make_importable()
 
 SYLLABUS = {
     "attention": (
@@ -83,7 +89,14 @@ COURSE = Course(
     after_check="course.work:after_check",
     depends_on="course.release:depends_on",
     commands={
-        "progress": ("show which exercises are done, and what comes next", "course.progress:main")
+        "progress": Command(
+            "show which exercises are done, and what comes next", "course.progress:main"
+        ),
+        "lessons": Command(
+            "put the lessons' notebooks and exercises into a folder",
+            "course.copies:main",
+            {"DIR": "a new folder, or one to which what is missing is added"},
+        ),
     },
     handed_in=(".pt",),
     distribution="transformer-by-hand",

@@ -8,16 +8,16 @@ keeps the old one beside that. `--check` writes nothing, and says what is stale.
 import argparse
 import itertools
 import sys
-from pathlib import Path
 
 from course.checks import LESSONS
 
 from . import last_built
 from .lesson import LessonError, lessons
 from .notebook import learners, text_of
+from .places import BELOW, HOME
 from .stubs import file_of
 
-ROOT = Path(__file__).parent.parent
+ROOT = HOME
 
 
 def built(root=ROOT):
@@ -84,6 +84,9 @@ def main(arguments=None):
     parser.add_argument("--beside", action="store_true", help="put new files beside touched ones")
     parser.add_argument("--force", action="store_true", help="put new files in their places")
     options = parser.parse_args(arguments)
+    if HOME == BELOW:
+        print("This builds the course in a checkout. For notebooks: `autograder lessons DIR`.")
+        return 2
     try:
         files = built()
     except LessonError as error:

@@ -25,9 +25,9 @@ from pathlib import Path
 
 from course.checks import find
 
+from .places import TEXTS
 from .quiz import read_quiz
 
-FOLDER = Path(__file__).parent.parent / "notebooks" / "lessons"
 FENCE = re.compile(r"^(`{3,})\s*(\w*)[ ]*(.*)$")
 QUOTED = re.compile(r"\{\{(.+?)\}\}")
 
@@ -82,7 +82,7 @@ class Lesson:
         return [part for part in self.parts if part.kind == kind]
 
 
-def lessons(folder=FOLDER):
+def lessons(folder=TEXTS):
     """All lessons in their order."""
     return [read(path) for path in sorted(folder.glob("[0-9][0-9]_*.md"))]
 

@@ -118,9 +118,10 @@ def judge_quiz(stem, answers, seed):
 @lru_cache
 def quiz_of(stem):
     """The questions of a lesson's quiz."""
-    from .lesson import FOLDER, read
+    from .lesson import read
+    from .places import TEXTS
 
-    [part] = read(FOLDER / f"{stem}.md").of_kind("quiz")
+    [part] = read(TEXTS / f"{stem}.md").of_kind("quiz")
     return part.quiz
 
 

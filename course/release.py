@@ -1,21 +1,19 @@
 """What `autograder course DIR` makes a ready nbgrader course of, and what its points depend on."""
 
-from .build import ROOT
+from pathlib import Path
+
 from .lesson import lessons
 from .notebook import SEED, instructors, text_of
+from .places import HOME, TEXTS
 
 
 def assignments(seed=SEED):
     """{name: text of the instructor's notebook}, in the order of the lessons."""
-    return {each.stem: text_of(instructors(each, seed)) for each in taught()}
-
-
-def taught():
-    return lessons(ROOT / "notebooks" / "lessons")
+    return {lesson.stem: text_of(instructors(lesson, seed)) for lesson in lessons()}
 
 
 def depends_on():
     """The files on which points depend, besides the exercises themselves: quizzes and capstone."""
-    yield from (ROOT / "course").glob("*.py")
-    yield from (ROOT / "translation").glob("*.py")
-    yield from (ROOT / "notebooks" / "lessons").glob("*.md")
+    yield from Path(__file__).parent.glob("*.py")
+    yield from (HOME / "translation").glob("*.py")
+    yield from TEXTS.glob("*.md")

@@ -57,7 +57,7 @@ log=$venv/setup.log
 echo "Installing PyTorch, JupyterLab and the rest: some minutes the first time ..."
 echo "(what happens in detail: tail -f $log)"
 "$venv/bin/python" -m pip install --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[dev]' >"$log" 2>&1 &
+    --constraint constraints.txt --editable ./autograder --editable '.[dev]' >"$log" 2>&1 &
 pip=$!
 trap 'kill "$pip" 2>/dev/null; stop "interrupted; make goes on from here the next time."' INT TERM
 while kill -0 "$pip" 2>/dev/null; do

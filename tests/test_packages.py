@@ -14,11 +14,18 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 NOT_FROM_PIP = {"python", "pip"}
 
 
+PROJECTS = ("pyproject.toml", "autograder/pyproject.toml")
+
+
+def project(name="pyproject.toml"):
+    return tomllib.loads((ROOT / name).read_text())["project"]
+
+
 def from_pyproject():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
+    lines = project()["dependencies"] + project()["optional-dependencies"]["dev"]
     requirements = [Requirement(line) for line in lines]
-    return {r.name: r.specifier for r in requirements if r.marker is None}
+    engine = project("autograder/pyproject.toml")["name"]
+    return {r.name: r.specifier for r in requirements if r.marker is None and r.name != engine}
 
 
 def from_environment():
@@ -35,6 +42,14 @@ def from_constraints():
 def test_conda_and_pip_install_the_same_in_the_same_ranges():
     conda = from_environment()
     assert {n: s for n, s in conda.items() if n not in NOT_FROM_PIP} == from_pyproject()
+
+
+def test_the_engine_asks_for_a_part_of_it_in_the_same_ranges():
+    engine = project("autograder/pyproject.toml")
+    asked = {r.name: r.specifier for r in map(Requirement, engine["dependencies"])}
+    assert asked.items() <= from_pyproject().items()
+    assert engine["name"] in project()["dependencies"]
+    assert engine["version"] == project()["version"]
 
 
 def test_the_packages_that_the_course_is_about_are_there():
@@ -58,19 +73,19 @@ def test_every_package_is_pinned_once_to_a_version_that_is_allowed(python):
 
 
 def test_conda_allows_the_pythons_that_pip_allows():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = from_environment()["python"]
-    tested = [line.split()[-1] for line in project["classifiers"] if re.search(r"3\.\d+$", line)]
-    assert tested == PYTHONS
-    assert project["requires-python"] == f">={PYTHONS[0]}"
-    for version in ("3.10", *tested, "3.15"):
-        assert conda.contains(version) == (version in tested)
+    for each in map(project, PROJECTS):
+        named = [line.split()[-1] for line in each["classifiers"] if re.search(r"3\.\d+$", line)]
+        assert named == PYTHONS
+        assert each["requires-python"] == f">={PYTHONS[0]}"
+    for version in ("3.10", *PYTHONS, "3.15"):
+        assert conda.contains(version) == (version in PYTHONS)
 
 
 def test_no_file_names_a_package_registry():
     registries = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|npmjs\.org|index-url")
     for path in (
-        *ROOT.glob("*.toml"),
+        *(ROOT / name for name in PROJECTS),
         *ROOT.glob("*.yml"),
         *ROOT.glob("*.txt"),
         *ROOT.glob("scripts/*"),

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from ..engine.course import CourseNotFoundError, current, load, use
@@ -123,9 +124,17 @@ def run(arguments):
 
 def add_own_commands(commands, arguments):
     """The sub-commands of the course in use, if there is one."""
-    for word, (about, function) in own_commands(arguments).items():
-        own = commands.add_parser(word, help=about, description=f"{about.capitalize()}.")
-        own.set_defaults(run=lambda options, function=function: load(function)())
+    for word, command in own_commands(arguments).items():
+        about = f"{command.about[:1].upper()}{command.about[1:]}."
+        own = commands.add_parser(word, help=command.about, description=about)
+        for name, what in command.arguments.items():
+            own.add_argument(name.lower(), metavar=name, help=what)
+        own.set_defaults(run=partial(run_own_command, command))
+
+
+def run_own_command(command, options):
+    given = [getattr(options, name.lower()) for name in command.arguments]
+    return load(command.function)(*given)
 
 
 def own_commands(arguments):

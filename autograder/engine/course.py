@@ -24,6 +24,21 @@ class CourseNotFoundError(LookupError):
 
 
 @dataclass(frozen=True)
+class Command:
+    """A sub-command of `autograder` that a course brings.
+
+    Args:
+        about: what it does, as a clause.
+        function: "module:name"; is called with the arguments, and gives the exit code.
+        arguments: {what stands for it in the help: what it is}
+    """
+
+    about: str
+    function: str
+    arguments: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Course:
     """What the engine has to know of a course.
 
@@ -47,7 +62,7 @@ class Course:
         after_check: a function that is told of every check in a notebook: (exercise, answer,
             verdict). What it gives is printed.
         depends_on: a function that gives the paths of further files that points depend on.
-        commands: {word: (what it does, function)} of further sub-commands of `autograder`.
+        commands: {word: Command} of further sub-commands of `autograder`.
         handed_in: endings of files that may be handed in beside notebooks.
         distribution: under which name its version is known.
     """
@@ -66,7 +81,7 @@ class Course:
     assignments: str = ""
     after_check: str = ""
     depends_on: str = ""
-    commands: dict[str, tuple[str, str]] = field(default_factory=dict)
+    commands: dict[str, Command] = field(default_factory=dict)
     handed_in: tuple[str, ...] = ()
     distribution: str = ""
 

@@ -6,13 +6,13 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from course.diagram import BOXES, PARTS, architecture
-from course.lesson import FOLDER
+from course.places import TEXTS
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_every_box_is_a_link_to_a_section_of_the_lesson():
-    text = (FOLDER / "05_transformer.md").read_text(encoding="utf-8")
+    text = (TEXTS / "05_transformer.md").read_text(encoding="utf-8")
     headings = {line.lstrip("# ").replace(" ", "-") for line in re.findall(r"^##+ .+$", text, re.M)}
     page = architecture().html()
     for box in BOXES:
