@@ -30,9 +30,18 @@ def parts_that_go_deeper(notebook):
 
 
 def names_bound(source):
-    """The names that a cell binds."""
+    """The names that a cell binds; not those of comprehensions, as Python 3.12 counts."""
     symbols = symtable.symtable(source, "cell", "exec").get_symbols()
-    return {symbol.get_name() for symbol in symbols if is_bound(symbol)}
+    nodes = list(ast.walk(ast.parse(source)))
+    loops = [node.target for node in nodes if isinstance(node, ast.comprehension)]
+    inner = {id(n): n.id for loop in loops for n in ast.walk(loop) if isinstance(n, ast.Name)}
+    outer = {n.id for n in nodes if is_stored(n) and id(n) not in inner}
+    bound = {symbol.get_name() for symbol in symbols if is_bound(symbol)}
+    return bound - (set(inner.values()) - outer)
+
+
+def is_stored(node):
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def names_needed(source):
