@@ -5,16 +5,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LINT = "from importlinter.cli import lint_imports_command as main; main()"
 
 
 def test_dependencies_point_one_way():
-    command = [
-        sys.executable,
-        "-c",
-        "from importlinter.cli import lint_imports_command as main; main()",
-    ]
     said = subprocess.run(
-        [sys.executable, "-c", code, "--no-cache"],
+        [sys.executable, "-c", LINT, "--no-cache"],
         cwd=ROOT,
         capture_output=True,
         text=True,
