@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
 import torch
 from torch import nn
 
@@ -68,6 +69,7 @@ class Trial:
         constant: whatever is drawn, the digest of a right answer is the same: the reference is
             asked once, and ready-made functions are not watched for.
         tolerance: how much more than usual numbers may differ.
+        numpy: hand arrays over as NumPy's, and expect NumPy's back.
     """
 
     calls: list[Call]
@@ -81,6 +83,7 @@ class Trial:
     digest: Callable | None = None
     constant: bool = False
     tolerance: float = 1.0
+    numpy: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
         target = getattr(subject, call.method) if call.method else subject
         given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
         options = {name: prepare(value, trial, device) for name, value in call.options.items()}
-        before = {name: value.detach().clone() for name, value in tensors(given | options)}
+        before = {name: value.detach().clone() for name, value in arrays_in(given | options)}
         answer.begun, used = number + 1, set()
         with contextlib.ExitStack() as around:
             if trial.build is not None and not (trial.gradients or call.reads):
@@ -209,8 +212,9 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
         for value in given.values():
             if hasattr(value, "notes"):  # a stand-in says what was done with it
                 answer.facts |= {what + suffix: note for what, note in value.notes().items()}
+        after = dict(arrays_in(given | options))
         for name, value in before.items():
-            now = (given | options)[name]
+            now = after[name]
             if now.shape != value.shape or not torch.equal(now.detach(), value):
                 changed = answer.facts.setdefault("changed", [])
                 changed += [name] if name not in changed else []
@@ -254,6 +258,15 @@ def tensors(arguments):
     return [(name, x) for name, x in arguments.items() if isinstance(x, torch.Tensor)]
 
 
+def arrays_in(arguments):
+    """The same with NumPy's arrays, as tensors that share their memory."""
+    for name, x in arguments.items():
+        if isinstance(x, torch.Tensor):
+            yield name, x
+        elif isinstance(x, numpy.ndarray):
+            yield name, torch.from_numpy(x)
+
+
 def prepare(value, trial, device):
     """A fresh copy of an argument, as the trial wants it."""
     if isinstance(value, StandIn):
@@ -267,7 +280,7 @@ def prepare(value, trial, device):
         value = value.transpose(-1, -2).contiguous().transpose(-1, -2)
     if trial.gradients and value.is_floating_point():
         value.requires_grad_()
-    return value
+    return value.numpy() if trial.numpy else value
 
 
 def load(module, state):
@@ -312,7 +325,9 @@ def note_returned(answer, returned, names, suffix):
             # A copy: a later call may write into the same memory.
             answer.arrays[name + suffix] = value.detach().to("cpu").clone()
             outputs.append(value)
-        elif isinstance(value, (bool, int, float)) or type(value).__module__ == "numpy":
+        elif isinstance(value, numpy.ndarray) and value.dtype.kind in "biuf":
+            answer.arrays[name + suffix] = torch.as_tensor(value.copy())
+        elif isinstance(value, (bool, int, float, numpy.generic)):
             answer.arrays[name + suffix] = torch.as_tensor(value, dtype=torch.float64)
         elif isinstance(value, nn.Module):
             note_module(answer, value, suffix)
@@ -360,11 +375,13 @@ def describe_value(value):
         return "None"
     if isinstance(value, torch.Tensor):
         return "a tensor"
-    if isinstance(value, bool):
+    if isinstance(value, numpy.ndarray):
+        return "an array"
+    if isinstance(value, bool | numpy.bool_):
         return "True or False"
-    if isinstance(value, int):
+    if isinstance(value, int | numpy.integer):
         return "an int"
-    if isinstance(value, float):
+    if isinstance(value, float | numpy.floating):
         return "a float"
     if isinstance(value, nn.Module):
         return "a module"

@@ -1,5 +1,6 @@
 """A trial runs an implementation, and notes everything that came of it."""
 
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -225,3 +226,21 @@ def test_drawn_weights_have_the_reference_shapes_and_share_what_is_shared():
     }
     assert state["0.weight"] is state["2.weight"]
     assert abs(float(state["1.weight"].mean()) - 1) < 1
+
+
+def test_arrays_can_be_numpys():
+    trial = call(x=torch.arange(6.0).reshape(2, 3), n=2)
+    trial.numpy = True
+
+    def first_rows(x, n):
+        assert isinstance(x, numpy.ndarray)
+        x[0, 0] = 7
+        return x[:, ::-1][:n]
+
+    answer = run(first_rows, trial)
+    assert answer.facts["returned"] == "an array"
+    assert answer.facts["changed"] == ["x"]
+    assert answer.arrays["output"].dtype == torch.float32
+    assert answer.arrays["output"].tolist() == [[2.0, 1.0, 7.0], [5.0, 4.0, 3.0]]
+    assert run(lambda x, n: x.mean(), trial).facts["returned"] == "a float"
+    assert run(lambda x, n: numpy.array(["a"]), trial).arrays == {}
