@@ -23,9 +23,9 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from autograder.doors import notebook as door
 from autograder.engine import limits, pieces
+from autograder.engine.course import current
 from autograder.grading.judge import Judge
 from autograder.notebooks.cell_names import imported_from
-from autograder.notebooks.demonstrations import MINE
 
 VERDICTS = []  # of the cell that runs
 
@@ -53,8 +53,10 @@ def shortened(cell):
     """The source of a cell, of a demonstration only what later cells build on."""
     if "demonstration" not in cell.metadata.get("tags", ()):
         return cell.source
-    pairs = imported_from(cell.source, MINE)
-    return "\n".join(f"from {MINE} import {name} as {here}" for name, here in pairs)
+    pairs = imported_from(cell.source, current().builds_from)
+    return "\n".join(
+        f"from {current().builds_from} import {name} as {here}" for name, here in pairs
+    )
 
 
 def ask_what_the_judge_asks(seed):
