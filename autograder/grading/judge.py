@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ..engine.card import card
+from ..engine.course import current
 from ..engine.examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
@@ -161,6 +162,17 @@ class Judge:
             html=earned.html,
             exercise=earned.about,
         )
+
+
+JUDGES = {}
+
+
+def judge_with(seed):
+    """The judge that asks what this seed draws: the same for all submissions of an assignment."""
+    key = current().id, seed
+    if key not in JUDGES:
+        JUDGES[key] = Judge(seed)
+    return JUDGES[key]
 
 
 def result_of(cell, verdict):

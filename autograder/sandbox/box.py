@@ -1,8 +1,10 @@
 """The judge's end: opens a box for each submission, and speaks with what is in it."""
 
+import atexit
 import contextlib
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,11 +13,12 @@ import time
 from dataclasses import asdict
 from functools import cached_property
 
+from ..engine.course import current
 from . import cgroup, wire
 from .clock import Clock
 from .importable import write_given
 from .walls import BEST, Limits
-from .warm import Warm
+from .warm import Warm, shared
 
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
 JUDGING = 3600.0  # seconds that a judge may compute while a child waits, before its warden ends it
@@ -29,6 +32,18 @@ class EndedError(Exception):
     """The child is gone; says why, in words that go on after "your code …"."""
 
     verdict = None  # on what was examined just then, if something was
+
+
+KEEPERS = {}
+
+
+def keeper_of_process(least, namespaces=True):
+    """The Keeper of this process, with its one warm process; they end with it."""
+    key = os.getpid(), current().id, least, namespaces
+    if key not in KEEPERS:
+        KEEPERS[key] = Keeper(least, namespaces, shared(namespaces))
+        atexit.register(KEEPERS[key].close)
+    return KEEPERS[key]
 
 
 class Keeper:

@@ -32,12 +32,21 @@ SHARED = {}
 
 def shared(namespaces=True):
     """The one of this process, and of what is forked from it."""
-    key = namespaces, current().id
+    key = key_of(namespaces)
     if key not in SHARED or SHARED[key].owner != os.getpid():
         SHARED[key] = Warm(namespaces)
         atexit.register(SHARED[key].close)
     SHARED[key].begin()
     return SHARED[key]
+
+
+def inherited(namespaces=True):
+    """The one that the process we were forked from has had ready; None if there is none."""
+    return SHARED.get(key_of(namespaces))
+
+
+def key_of(namespaces):
+    return namespaces, current().id
 
 
 class Warm:

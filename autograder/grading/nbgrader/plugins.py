@@ -4,8 +4,6 @@
 the judge outside look at what they made. Everything else stays nbgrader's.
 """
 
-import atexit
-import os
 import re
 import shutil
 from functools import partial
@@ -30,12 +28,11 @@ from traitlets import Bool, Enum, Float, Integer, Union
 from ...notebooks import handed_in, submission
 from ...notebooks.plan import asked_of, plan_of, put_back
 from ...notebooks.remarks import remarks
-from ...sandbox import warm
-from ...sandbox.box import Keeper
+from ...sandbox.box import keeper_of_process
 from ...sandbox.walls import BEST, Limits
 from .. import gradebook, records, seeds, trouble
 from ..asserts import without_notes
-from ..judge import Judge
+from ..judge import judge_with
 from ..notebook_run import grade
 from ..trouble import CourseError
 from . import stale
@@ -44,24 +41,7 @@ RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's 
 HIDDEN = re.compile(
     r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE
 )
-KEEPERS, JUDGES = {}, {}
 TROUBLES = {}  # what was wrong with a notebook, until it is graded
-
-
-def keeper(least, namespaces=True):
-    """The warm process of this one; it ends with it."""
-    key = (os.getpid(), least, namespaces)
-    if key not in KEEPERS:
-        KEEPERS[key] = Keeper(least, namespaces, warm.shared(namespaces))
-        atexit.register(KEEPERS[key].close)
-    return KEEPERS[key]
-
-
-def judge_with(seed):
-    """The judge that asks what this seed draws: the same for all submissions of an assignment."""
-    if seed not in JUDGES:
-        JUDGES[seed] = Judge(seed)
-    return JUDGES[seed]
 
 
 class InCourse:
@@ -243,7 +223,7 @@ class SandboxedExecute(InCourse, Execute):
         graded = grade(
             nb,
             plan,
-            keeper(self.minimum_level, self.namespaces),
+            keeper_of_process(self.minimum_level, self.namespaces),
             judge_with(seeds.seed_of(self.directory.root, about["assignment"])),
             self.limits(),
             handed_in.contents(handed_in.files_in(resources["metadata"]["path"])),

@@ -15,6 +15,7 @@ import sys
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from ... import aside
+from ...engine.course import current, name_of
 from .. import records, seeds, trouble
 from ..asserts import forgeable
 from ..nbgrader.classroom import Classroom
@@ -154,7 +155,14 @@ class Run:
     def grade(self, jobs, total):
         settings = self.classroom.settings
         least = 0 if self.options.trust else settings.minimum_level
-        orders = Orders(self.plans, self.seed, settings.limits(), least, settings.namespaces)
+        orders = Orders(
+            self.plans,
+            self.seed,
+            settings.limits(),
+            least,
+            settings.namespaces,
+            name_of(current()),
+        )
         first = next(jobs, None)
         if first is None:
             return

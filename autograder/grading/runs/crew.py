@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from ...engine.course import use
 from ...sandbox import warm
 from ...sandbox.walls import BEST, Limits
 from ..trouble import StopError
@@ -36,6 +37,7 @@ class Orders:
     limits: Limits
     least: int | str = BEST
     namespaces: bool = True
+    course: str = ""  # its name, for machines that do not know it yet
 
 
 @dataclass(frozen=True)
@@ -154,9 +156,10 @@ class Single:
 
     def grade(self, jobs):
         """Yield a Done for each job."""
-        from ..nbgrader.plugins import judge_with, keeper
+        from ...sandbox.box import keeper_of_process
+        from ..judge import judge_with
 
-        ready = keeper(self.orders.least, self.orders.namespaces)
+        ready = keeper_of_process(self.orders.least, self.orders.namespaces)
         for job in jobs:
             yield attempt(job, self.orders, ready, judge_with(self.orders.seed))
 
@@ -188,7 +191,7 @@ def work(connection, orders, not_its=()):
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever leads the run decides
     torch.set_num_threads(1)
-    ready = warm.SHARED.get(orders.namespaces)  # if we are a copy of the leader
+    ready = warm.inherited(orders.namespaces)  # if we are a copy of the leader
     keeper, judge = Keeper(orders.least, orders.namespaces, ready), Judge(orders.seed)
     try:
         while True:
@@ -385,4 +388,6 @@ ONE_AT_A_TIME = threading.Lock()  # in a worker with several threads: they'd sha
 def attempt_all(jobs, orders):
     """What a machine of a cluster does."""
     with ONE_AT_A_TIME:
+        if orders.course:
+            use(orders.course)  # this machine may have several
         return list(Single(orders).grade(jobs))

@@ -47,7 +47,7 @@ def test_a_crew_goes_on_without_it(plan, tmp_path, monkeypatch):
 
     def ready_and_killed(self):
         greeting = ready(self)
-        if self is warm.SHARED[True] and self.owner == os.getpid():
+        if self is warm.inherited() and self.owner == os.getpid():
             self.process.kill()
             time.sleep(0.2)
         return greeting
