@@ -170,7 +170,7 @@ def test_it_becomes_a_sentence(job, tmp_path):
 
 
 def test_a_worker_with_several_threads_grades_one_batch_at_a_time(monkeypatch):
-    busy, most = [], []
+    busy, most, orders = [], [], Orders({}, 7, Limits())
 
     def grade(self, jobs):
         busy.append(1)
@@ -180,7 +180,7 @@ def test_a_worker_with_several_threads_grades_one_batch_at_a_time(monkeypatch):
         return []
 
     monkeypatch.setattr(crew.Single, "grade", grade)
-    threads = [threading.Thread(target=crew.attempt_all, args=([], None)) for _ in range(4)]
+    threads = [threading.Thread(target=crew.attempt_all, args=([], orders)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
