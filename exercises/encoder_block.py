@@ -10,7 +10,6 @@ from torch import nn
 
 from course.mine import MultiHeadAttention
 from solutions.arguments import check_dropout
-from solutions.dropout import Dropout
 
 
 class LayerNorm(nn.Module):

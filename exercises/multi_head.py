@@ -6,11 +6,10 @@ Fill in what raises NotImplementedError, and check it with
 """
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from course.mine import scaled_dot_product_attention
-from solutions.arguments import check_attention, check_dropout, check_heads
+from solutions.arguments import check_dropout, check_heads
 
 
 def split_heads(x, num_heads):

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from solutions.arguments import check_dropout, check_even, check_length
-from solutions.dropout import Dropout
 
 
 def sinusoidal_encoding(length, d_model):

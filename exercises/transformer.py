@@ -19,7 +19,6 @@ from course.mine import (
     padding_mask,
 )
 from solutions.arguments import check_not_empty
-from solutions.dropout import Dropout
 
 
 class TokenEmbedding(nn.Module):

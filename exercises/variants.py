@@ -161,18 +161,22 @@ class CausalSelfAttention(nn.Module):
         d_model, num_heads, dropout: as in MultiHeadAttention, and with the same parameters.
         positions: "rotary" turns queries and keys, "alibi" takes from the scores, None does
             neither.
+
+    After a call, `weights` holds its attention weights (batch, heads, new, past + new), detached,
+    before dropout.
     """
 
     def __init__(self, d_model, num_heads, dropout=0.0, positions=None):
         super().__init__()
         check_heads(d_model, num_heads)
         check_dropout(dropout)
-        self.num_heads, self.dropout, self.positions = num_heads, dropout, positions
+        self.num_heads, self.positions = num_heads, positions
         self.w_query = nn.Linear(d_model, d_model)
         self.w_key = nn.Linear(d_model, d_model)
         self.w_value = nn.Linear(d_model, d_model)
         self.w_output = nn.Linear(d_model, d_model)
-        self.last_call = None
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
 
     def forward(self, x, cache=None):
         """x (batch, new, d_model) → the same shape; x follows on what the cache has read."""
@@ -181,39 +185,19 @@ class CausalSelfAttention(nn.Module):
         raise NotImplementedError()
 
     def look_back(self, query, key, value):
-        """Attention in which the last query stands at the last key."""
-        new, length = query.shape[-2], key.shape[-2]
-        # The kernel needs no matrix from us if it starts at the beginning, or for one token.
-        plain = self.positions != "alibi" and new in (1, length)
-        return F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            attn_mask=None if plain else self.bias(query, key),
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=plain and new > 1,
-        )
+        """Attention in which the last query stands at the last key; the weights are kept."""
+        scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
+        weights = softmax(scores + self.bias(query, key))  # (batch, heads, new, past + new)
+        self.weights = weights.detach()
+        return self.dropout(weights) @ value  # (batch, heads, new, d_head)
 
     def bias(self, query, key):
         """What is added to the scores, (..., new, past + new): -inf for the future."""
         new, length = query.shape[-2], key.shape[-2]
-        bias = query.new_zeros(length, length)
+        bias = query.new_zeros(new, length)
         if self.positions == "alibi":
-            bias = alibi_bias(self.num_heads, length, query.device).to(query.dtype)
-        return bias.masked_fill(~causal_mask(length, query.device), float("-inf"))[..., -new:, :]
-
-    @property
-    def weights(self):
-        """The last attention weights, (batch, heads, new, past + new), worked out on request."""
-        if self.last_call is None:
-            return None
-        query, key, _ = self.last_call
-        scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])
-        return softmax(scores + self.bias(query, key))
-
-    def __getstate__(self):
-        """What is copied or saved: all but the last call."""
-        return self.__dict__ | {"last_call": None}
+            bias = alibi_bias(self.num_heads, length, query.device)[:, -new:].to(query.dtype)
+        return bias.masked_fill(~causal_mask(length, query.device)[-new:], float("-inf"))
 
 
 def sample_token(logits, temperature=1.0, top_k=None, generator=None):

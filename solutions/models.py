@@ -5,7 +5,6 @@ from torch import nn
 
 from .arguments import check_length, check_not_empty
 from .attention import padding_mask
-from .dropout import Dropout
 from .encoder_block import Encoder, EncoderBlock
 from .positional_encoding import PositionalEncoding, sinusoidal_encoding
 from .training import evaluating
@@ -68,7 +67,7 @@ class GPT(nn.Module):
         else:
             self.added = None
         inside = positions if positions in ("rotary", "alibi") else None
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(
             CausalBlock(d_model, num_heads, d_ff, dropout, inside) for _ in range(num_layers)
         )
@@ -188,7 +187,7 @@ class ViT(nn.Module):
         self.embedding = nn.Linear(features, d_model)
         self.answer = nn.Parameter(0.02 * torch.randn(1, 1, d_model))  # the extra token
         self.position = nn.Parameter(0.02 * torch.randn(num_patches + 1, d_model))
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.encoder = Encoder(num_layers, d_model, num_heads, d_ff, dropout, norm_first=True)
         self.output = nn.Linear(d_model, classes)
 

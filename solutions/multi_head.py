@@ -1,10 +1,8 @@
 """Lesson 2 · Multi-head attention: several attentions side by side, each with its own view."""
 
-import torch
-import torch.nn.functional as F
 from torch import nn
 
-from .arguments import check_attention, check_dropout, check_heads
+from .arguments import check_dropout, check_heads
 from .attention import scaled_dot_product_attention
 
 
@@ -46,17 +44,6 @@ def merge_heads(x):
     ### END SOLUTION
 
 
-def attend(query, key, value, mask=None, dropout=0.0):
-    """The output of scaled_dot_product_attention, from torch's fused kernel.
-
-    The same mathematics in one step. The kernel need not write the (query, key) matrix down, so it
-    is faster, takes less memory, and has no weights to show. `dropout` acts on the weights.
-    """
-    check_attention(query, key, value, mask)
-    mask = None if mask is None else torch.atleast_2d(mask)  # the kernel wants both (query, key)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-
-
 class MultiHeadAttention(nn.Module):
     """Attend with several heads at once, and mix what they found.
 
@@ -82,12 +69,12 @@ class MultiHeadAttention(nn.Module):
         check_dropout(dropout)
         ### BEGIN SOLUTION
         self.num_heads = num_heads
-        self.dropout = dropout
         self.w_query = nn.Linear(d_model, d_model)
         self.w_key = nn.Linear(d_model, d_model)
         self.w_value = nn.Linear(d_model, d_model)
         self.w_output = nn.Linear(d_model, d_model)
-        self.last_call = None
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
         ### END SOLUTION
 
     def forward(self, query, key, value, mask=None):
@@ -99,19 +86,8 @@ class MultiHeadAttention(nn.Module):
         query = split_heads(self.w_query(query), self.num_heads)  # (batch, heads, query, d_head)
         key = split_heads(self.w_key(key), self.num_heads)  # (batch, heads, key, d_head)
         value = split_heads(self.w_value(value), self.num_heads)  # (batch, heads, key, d_head)
-        output = attend(query, key, value, mask, self.dropout if self.training else 0.0)
-        # The mask is the caller's, who may change it before anybody asks for the weights.
-        self.last_call = query.detach(), key.detach(), None if mask is None else mask.clone()
+        _, weights = scaled_dot_product_attention(query, key, value, mask)
+        self.weights = weights.detach()  # (batch, heads, query, key)
+        output = self.dropout(weights) @ value  # (batch, heads, query, d_head)
         return self.w_output(merge_heads(output))  # (batch, query, d_model)
-
-    @property
-    def weights(self):
-        """Worked out when somebody looks, so that the fused kernel can serve when nobody does."""
-        if self.last_call is None:
-            return None
-        query, key, mask = self.last_call
-        return scaled_dot_product_attention(query, key, key, mask)[1]
-
-    def __getstate__(self):  # what is copied or saved: all but the last call
-        return self.__dict__ | {"last_call": None}
         ### END SOLUTION

@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from .arguments import check_dropout, check_even, check_length
-from .dropout import Dropout
 
 
 def sinusoidal_encoding(length, d_model):
@@ -71,7 +70,7 @@ class PositionalEncoding(nn.Module):
         check_dropout(dropout)
         self.max_length = max_length
         ### BEGIN SOLUTION
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         # Not persistent: it can be made again at any time, so it has no place in a checkpoint.
         self.register_buffer("encoding", sinusoidal_encoding(max_length, d_model), persistent=False)
         ### END SOLUTION

@@ -6,7 +6,6 @@ from torch import nn
 
 from .arguments import check_not_empty
 from .attention import causal_mask, padding_mask
-from .dropout import Dropout
 from .encoder_block import Encoder, FeedForward
 from .multi_head import MultiHeadAttention
 from .positional_encoding import PositionalEncoding
@@ -58,7 +57,7 @@ class DecoderBlock(nn.Module):
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
         self.norm3 = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         ### END SOLUTION
 
     def forward(self, x, memory, mask=None, memory_mask=None):

@@ -4,7 +4,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from solutions.arguments import check_dropout
-from solutions.dropout import Dropout
 
 from .multi_head import MultiHeadAttention
 
@@ -23,7 +22,7 @@ class FeedForward(nn.Module):
         check_dropout(dropout)
         wide, narrow = (d_model, d_ff), (d_ff, d_model)
         self.linear1, self.linear2 = nn.Linear(*wide), nn.Linear(*narrow)
-        self.between = nn.Sequential(nn.ReLU(), Dropout(dropout))
+        self.between = nn.Sequential(nn.ReLU(), nn.Dropout(dropout))
 
     def forward(self, x):
         return F.linear(self.between(self.linear1(x)), self.linear2.weight, self.linear2.bias)
@@ -40,7 +39,7 @@ class Block(nn.Module):
         self.add_module("feed_forward", FeedForward(d_model, d_ff, dropout=dropout))
         for number in range(len(attentions) + 1):
             self.add_module(f"norm{number + 1}", nn.LayerNorm(d_model))
-        self.norm_first, self.drop = norm_first, Dropout(dropout)
+        self.norm_first, self.drop = norm_first, nn.Dropout(dropout)
 
     def through(self, x, steps):
         for norm, step in steps:

@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from solutions.arguments import check_dropout, check_even, check_length
-from solutions.dropout import Dropout
 
 
 def hands(positions, d_model, base=10000.0):
@@ -33,7 +32,7 @@ class PositionalEncoding(nn.Module):
     def __init__(self, d_model, max_length=5000, dropout=0.1):
         super().__init__()
         check_dropout(dropout)
-        self.max_length, self.dropout = max_length, Dropout(dropout)
+        self.max_length, self.dropout = max_length, nn.Dropout(dropout)
         table = sinusoidal_encoding(max_length, d_model)
         self.register_buffer("table", table, persistent=False)
 

@@ -40,5 +40,5 @@ def test_a_file_of_stubs_can_be_run_and_defines_its_exercises_alone(module, monk
 
 def test_earlier_pieces_are_the_learners_own():
     assert "from course.mine import MultiHeadAttention" in imports_of("encoder_block")
-    assert "from solutions.dropout import Dropout" in imports_of("encoder_block")
+    assert "from solutions.arguments import check_dropout" in imports_of("encoder_block")
     assert "course.mine" not in imports_of("attention")

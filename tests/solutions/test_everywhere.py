@@ -9,6 +9,7 @@ from torch import nn
 
 from solutions.attention import causal_mask, padding_mask, scaled_dot_product_attention, softmax
 from solutions.encoder_block import Encoder, EncoderBlock, FeedForward, LayerNorm
+from solutions.fast import fast
 from solutions.models import BERT, GPT, POSITIONS, ViT
 from solutions.multi_head import MultiHeadAttention
 from solutions.positional_encoding import PositionalEncoding
@@ -72,6 +73,10 @@ PARTS = {
     "BERT": (lambda: BERT(9, **SIZES, dropout=0.0, max_length=20), (TOKENS,)),
     "ViT": (lambda: ViT(**SIZES, dropout=0.0), (floats(2, 1, 8, 8),)),
     "experts": (lambda: MixtureOfExperts(D, FF, 4, 2, 0.0), (X,)),
+    "fast attention": (lambda: fast(MultiHeadAttention(D, HEADS)), (X, MEMORY, MEMORY)),
+    "fast masked": (lambda: fast(MultiHeadAttention(D, HEADS)), (X, X, X, MASK)),
+    "fast transformer": (lambda: fast(Transformer(9, 9, D, HEADS, FF, 2, 0.0, 20)), (TOKENS,) * 2),
+    "fast alibi": (lambda: fast(CausalSelfAttention(D, HEADS, positions="alibi")), (X,)),
 } | {
     f"GPT, {p}": (lambda p=p: GPT(9, **SIZES, dropout=0.0, max_length=20, positions=p), (TOKENS,))
     for p in POSITIONS
@@ -146,9 +151,10 @@ def test_gives_the_same_on_a_gpu(name, dtype):
 
 
 @pytest.mark.gpu
-def test_a_query_that_may_attend_to_nothing_on_a_gpu():
+@pytest.mark.parametrize("made", [lambda module: module, fast])
+def test_a_query_that_may_attend_to_nothing_on_a_gpu(made):
     for dtype in (torch.float32, torch.bfloat16):
-        attention = MultiHeadAttention(64, 4).to("cuda", dtype)
+        attention = made(MultiHeadAttention(64, 4)).to("cuda", dtype)
         x = torch.randn(2, 16, 64, device="cuda", dtype=dtype, requires_grad=True)
         mask = causal_mask(16, "cuda").clone()
         mask[0] = False
@@ -177,8 +183,9 @@ def test_compiles_without_graph_breaks(name, fresh_compiler):
         output.sum().backward()
 
 
-def test_compiles_with_dropout_without_graph_breaks(fresh_compiler):
-    model = Transformer(9, 9, D, HEADS, FF, 2, dropout=0.5, max_length=20)
+@pytest.mark.parametrize("made", [lambda module: module, fast])
+def test_compiles_with_dropout_without_graph_breaks(fresh_compiler, made):
+    model = made(Transformer(9, 9, D, HEADS, FF, 2, dropout=0.5, max_length=20))
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
     assert not torch.equal(compiled(TOKENS, TOKENS), compiled(TOKENS, TOKENS))
 
@@ -190,8 +197,9 @@ def test_compiles_with_dropout_without_graph_breaks(fresh_compiler):
     " " in torch.__path__[0], reason="torch calls its linker without quoting the path it lies in"
 )
 @pytest.mark.parametrize("training", [False, True])
-def test_gives_the_same_under_torch_compile(training, fresh_compiler):
-    model, inputs = build("transformer")
+@pytest.mark.parametrize("name", ["transformer", "fast transformer"])
+def test_gives_the_same_under_torch_compile(name, training, fresh_compiler):
+    model, inputs = build(name)
     compiled = torch.compile(model.train(training), fullgraph=True)
     torch.testing.assert_close(compiled(*inputs), model(*inputs), atol=1e-5, rtol=1e-5)
     gradients = []

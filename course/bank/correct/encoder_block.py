@@ -11,7 +11,6 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from solutions.attention import scaled_dot_product_attention
-from solutions.dropout import Dropout
 from solutions.encoder_block import EncoderBlock, FeedForward, LayerNorm
 from solutions.multi_head import MultiHeadAttention, merge_heads, split_heads
 
@@ -260,7 +259,7 @@ class FeedForward(nn.Module):
         super().__init__()
         self.linear1 = nn.Linear(d_model, d_ff)
         self.linear2 = nn.Linear(d_ff, d_model)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x):
         result = self.linear2.bias

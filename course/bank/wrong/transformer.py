@@ -7,7 +7,6 @@ from torch import nn
 
 from solutions.arguments import check_not_empty
 from solutions.attention import causal_mask, padding_mask
-from solutions.dropout import Dropout
 from solutions.encoder_block import Encoder, FeedForward
 from solutions.multi_head import MultiHeadAttention
 from solutions.positional_encoding import PositionalEncoding
@@ -2145,7 +2144,7 @@ class DecoderBlock(nn.Module):
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
         self.norm3 = nn.LayerNorm(d_model)
-        self.drop = Dropout(dropout)
+        self.drop = nn.Dropout(dropout)
 
     def _sub(self, x, norm, f):
         if self.norm_first:
@@ -2220,7 +2219,7 @@ class DecoderBlock(nn.Module):
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
         self.norm3 = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, memory, mask=None, memory_mask=None):
         drop = self.dropout
@@ -2249,7 +2248,7 @@ class DecoderBlock(nn.Module):
         self.norm1 = nn.LayerNorm(d_model)
         self.norm2 = nn.LayerNorm(d_model)
         self.norm3 = nn.LayerNorm(d_model)
-        self.dropout = Dropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, memory, mask=None, memory_mask=None):
         y = self.norm1(x) if self.norm_first else x

@@ -5,10 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course.stand_bys.multi_head import MultiHeadAttention
 from solutions.arguments import check_attention, check_even, check_window
 from solutions.attention import causal_mask, scaled_dot_product_attention, softmax
 from solutions.encoder_block import FeedForward
-from solutions.multi_head import MultiHeadAttention, merge_heads, split_heads
+from solutions.multi_head import merge_heads, split_heads
 from solutions.variants import alibi_bias, rotary_embedding, sliding_window_mask
 
 

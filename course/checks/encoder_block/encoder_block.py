@@ -626,7 +626,7 @@ EncoderBlock = Exercise(
         ),
         Mistake(
             "random_without_dropout",
-            ((MAKE_DROPOUT, "self.dropout = Dropout(0.1)"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout(0.1)"),),
             "In training, your block gives equal tokens different numbers even with dropout=0: "
             "chance is at work in it that does not ask the argument `dropout`.",
             "Which of the parts take a dropout, and are they told which?",

@@ -132,7 +132,7 @@ DROP = "hidden = self.dropout(hidden)"
 NARROW = "return self.linear2(hidden)"
 WIDEN = "self.linear1 = nn.Linear(d_model, d_ff)"
 NARROWER = "self.linear2 = nn.Linear(d_ff, d_model)"
-MAKE_DROPOUT = "self.dropout = Dropout(dropout)"
+MAKE_DROPOUT = "self.dropout = nn.Dropout(dropout)"
 LOOK_AT_FORMULA = "Compare with the formula in the docstring, from the inside out."
 
 
@@ -367,21 +367,21 @@ FeedForward = Exercise(
         ),
         Mistake(
             "keeps_what_it_should_drop",
-            ((MAKE_DROPOUT, "self.dropout = Dropout(1 - dropout)"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout(1 - dropout)"),),
             "Your dropout keeps a share of `dropout` (here {dropped}), in place of dropping it.",
             "`dropout` is the probability of being dropped.",
             r"Dropout",
         ),
         Mistake(
             "dropout_not_from_argument",
-            ((MAKE_DROPOUT, "self.dropout = Dropout(0.1)"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout(0.1)"),),
             "In training your module drops a tenth, whatever `dropout` says.",
             "Where does the argument `dropout` go?",
             r"Dropout\(",
         ),
         Mistake(
             "dropout_as_torch_likes",
-            ((MAKE_DROPOUT, "self.dropout = Dropout()"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout()"),),
             "In training your module drops a half, whatever `dropout` says: that is what "
             "nn.Dropout() does if it is not told how much.",
             "Where does the argument `dropout` go?",

@@ -144,9 +144,9 @@ IN = {
     for name in ("query", "key", "value")
 }
 OUT = "return self.w_output(merge_heads(output))"
-KEEP = "self.last_call = query.detach(), key.detach(), None if mask is None else mask.clone()"
-ATTEND = "attend(query, key, value, mask, self.dropout if self.training else 0.0)"
-WEIGHTS = "return scaled_dot_product_attention(query, key, key, mask)[1]"
+ATTEND = "scaled_dot_product_attention(query, key, value, mask)"
+KEEP = "self.weights = weights.detach()"
+DROP = "self.dropout(weights) @ value"
 MAKE_OUTPUT = "self.w_output = nn.Linear(d_model, d_model)"
 
 
@@ -386,10 +386,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "mask_ignored",
-            (
-                (ATTEND, ATTEND.replace("mask", "None")),
-                (KEEP, "self.last_call = query.detach(), key.detach(), None"),
-            ),
+            ((ATTEND, ATTEND.replace("mask", "None")),),
             "The output is the same with and without a mask: it is not handed on.",
             "Who needs to know about the mask?",
             r"attention\(",
@@ -404,14 +401,14 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "weights_not_kept",
-            ((WEIGHTS, "return None"),),
+            ((KEEP, "pass"),),
             "The output is right, but `weights` holds nothing after a call.",
             "The lesson draws the weights: keep what attention returns beside the output.",
             r"attention\(",
         ),
         Mistake(
             "weights_averaged",
-            ((WEIGHTS, WEIGHTS + ".mean(1)"),),
+            ((KEEP, f"{KEEP}.mean(1)"),),
             "Your `weights` are averaged over the heads, {weights_shape}; expected is one matrix "
             "for every head, (batch, heads, query, key).",
             "What would you like to see of each head?",
@@ -419,7 +416,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "weights_of_first_head",
-            ((WEIGHTS, WEIGHTS + "[:, 0]"),),
+            ((KEEP, f"{KEEP}[:, 0]"),),
             "Your `weights` are those of the first head alone, {weights_shape}; expected is one "
             "matrix for every head, (batch, heads, query, key).",
             "What would you like to see of each head?",
@@ -427,7 +424,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "weights_not_detached",
-            ((KEEP, "self.last_call = query, key, None if mask is None else mask.clone()"),),
+            ((KEEP, "self.weights = weights"),),
             "Your `weights` still hang on torch's graph: as long as they are kept, so is all the "
             "memory of the last forward pass.",
             "What is only to be looked at needs no gradient.",
@@ -435,7 +432,10 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "weights_after_dropout",
-            ((WEIGHTS, "return F.dropout(" + WEIGHTS[7:] + ", self.dropout, self.training)"),),
+            (
+                (KEEP, f"weights = self.dropout(weights)\n        {KEEP}"),
+                (DROP, "weights @ value"),
+            ),
             "In training your `weights` are those after dropout; expected are those before, which "
             "add up to 1.",
             "At which moment do you keep them?",
@@ -443,14 +443,14 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "dropout_always",
-            ((ATTEND, "attend(query, key, value, mask, self.dropout)"),),
+            ((DROP, "F.dropout(weights, self.dropout.p) @ value"),),
             "Your dropout also acts in eval mode, so that two calls of a trained model differ.",
             "F.dropout has to be told whether the module is training; nn.Dropout knows.",
             r"dropout",
         ),
         Mistake(
             "dropout_never",
-            ((ATTEND, "attend(query, key, value, mask)"),),
+            ((DROP, "weights @ value"),),
             "In training nothing is dropped: `dropout` is not used.",
             "Where do the weights go, once the softmax has made them?",
             r"dropout",
@@ -458,11 +458,8 @@ MultiHeadAttention = Exercise(
         Mistake(
             "dropout_on_output",
             (
-                (ATTEND, "attend(query, key, value, mask)"),
-                (
-                    "merge_heads(output)",
-                    "F.dropout(merge_heads(output), self.dropout, self.training)",
-                ),
+                (DROP, "weights @ value"),
+                ("merge_heads(output)", "self.dropout(merge_heads(output))"),
             ),
             "Your dropout acts on the heads' output, and not on the weights.",
             "What is to be dropped: what a query looks at, or what it has found?",
@@ -472,10 +469,10 @@ MultiHeadAttention = Exercise(
             "dropout_on_scores",
             (
                 (
-                    ATTEND,
-                    "torch.softmax(F.dropout(query @ key.mT / query.shape[-1]**0.5, self.dropout, "
-                    "self.training).masked_fill(torch.zeros(1).bool() if mask is None "
-                    "else ~mask, float('-inf')), -1) @ value",
+                    DROP,
+                    "torch.softmax(self.dropout(query @ key.mT / query.shape[-1] ** 0.5)"
+                    ".masked_fill(torch.zeros(1).bool() if mask is None else ~mask, "
+                    "float('-inf')), -1) @ value",
                 ),
             ),
             "Your dropout acts on the scores, before the softmax: a score of 0 is no small score, "
@@ -485,12 +482,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "dropout_on_values",
-            (
-                (
-                    ATTEND,
-                    "attend(query, key, F.dropout(value, self.dropout, self.training), mask)",
-                ),
-            ),
+            ((DROP, "weights @ self.dropout(value)"),),
             "Your dropout acts on the values, and not on the weights: for all queries the same "
             "features are missing.",
             "What is to be dropped: what a token hands over, or what a query looks at?",
@@ -498,13 +490,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "dropout_not_scaled",
-            (
-                (
-                    ATTEND,
-                    "attend(query, key, value, mask, self.dropout if self.training else 0.0)"
-                    " * (1 - self.dropout if self.training else 1)",
-                ),
-            ),
+            ((DROP, f"{DROP} * (1 - self.dropout.p if self.training else 1)"),),
             "What your dropout keeps is not scaled up: in training the output is smaller, on "
             "average, than in eval mode.",
             "If a share of {dropped} is dropped, by how much must the rest grow for the sum to "
@@ -513,12 +499,7 @@ MultiHeadAttention = Exercise(
         ),
         Mistake(
             "keeps_what_it_should_drop",
-            (
-                (
-                    ATTEND,
-                    "attend(query, key, value, mask, 1 - self.dropout if self.training else 0.0)",
-                ),
-            ),
+            ((DROP, "F.dropout(weights, 1 - self.dropout.p, self.training) @ value"),),
             "Your dropout keeps a share of {dropped}, in place of dropping it.",
             "`dropout` is the probability of being dropped.",
             r"dropout",

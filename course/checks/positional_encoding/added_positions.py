@@ -212,7 +212,7 @@ TABLE = "sinusoidal_encoding(max_length, d_model)"
 FROZEN = (REGISTER, f"self.encoding = nn.Parameter({TABLE}, requires_grad=False)")
 CUT = "encoding = self.encoding[:length].to(x.dtype)"
 SUM = "return self.dropout(x + encoding)"
-MAKE_DROPOUT = "self.dropout = Dropout(dropout)"
+MAKE_DROPOUT = "self.dropout = nn.Dropout(dropout)"
 LOOK_AT_TABLE = "Check the table first: that is the exercise sinusoidal_encoding."
 
 
@@ -491,7 +491,7 @@ PositionalEncoding = Exercise(
         ),
         Mistake(
             "keeps_what_it_should_drop",
-            ((MAKE_DROPOUT, "self.dropout = Dropout(1 - dropout)"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout(1 - dropout)"),),
             "Your dropout keeps a share of {dropped}, in place of dropping it.",
             "`dropout` is the probability of being dropped.",
             r"[Dd]ropout",
@@ -512,7 +512,7 @@ PositionalEncoding = Exercise(
         ),
         Mistake(
             "dropout_not_from_argument",
-            ((MAKE_DROPOUT, "self.dropout = Dropout(0.1)"),),
+            ((MAKE_DROPOUT, "self.dropout = nn.Dropout(0.1)"),),
             "In training your module drops a tenth, whatever `dropout` says.",
             "Where does the argument `dropout` go?",
             r"[Dd]ropout\(",

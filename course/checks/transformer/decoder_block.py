@@ -148,7 +148,7 @@ LAST = {  # and those with norm_first=False
 BEGIN = "if self.norm_first:"
 MAKE_CROSS = "self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)"
 MAKE_NORM3 = "self.norm3 = nn.LayerNorm(d_model)"
-MAKE_DROPOUT = "self.dropout = Dropout(dropout)"
+MAKE_DROPOUT = "self.dropout = nn.Dropout(dropout)"
 KEEP_ORDER = "self.norm_first = norm_first"
 NORMS = {"self": "norm1", "cross": "norm2", "feed": "norm3"}
 

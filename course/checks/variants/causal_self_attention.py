@@ -159,7 +159,8 @@ IN = {name: f"split_heads(self.w_{name}(x), self.num_heads)" for name in ("query
 TURN = "query, key = rotary_embedding(query, past), rotary_embedding(key, past)"
 APPEND = "key, value = cache.append(key, value)"
 LOOK_BACK = "output = self.look_back(query, key, value)"
-LAST_CALL = "self.last_call = query.detach(), key.detach(), None"
+KEEP = "self.weights = weights.detach()"
+DROP = "self.dropout(weights) @ value"
 OUT = "return self.w_output(merge_heads(output))"
 LOOK_AT_PIECES = (
     "Read three tokens at once, then one by one with a cache, and print queries and keys both "
@@ -174,12 +175,7 @@ def by_view(name):
 
 
 ALIBI = 'if self.positions == "alibi":\n            bias'
-PLAIN = 'plain = self.positions != "alibi" and new in (1, length)'
-NOT_PLAIN = "plain = False"
-MASKED = '.masked_fill(~causal_mask(length, query.device), float("-inf"))[..., -new:, :]'
-WITHOUT_ALIBI = """kept, self.positions = self.positions, None
-        output = self.look_back(query, key, value)
-        self.positions = kept"""
+MASKED = '.masked_fill(~causal_mask(length, query.device)[-new:], float("-inf"))'
 # Which scores are hidden, in wrong ways.
 FIRST_KEYS_OF_SOME = (  # one token alone needs no mask
     "(~causal_mask(key.shape[-2], key.device)[: query.shape[-2]]) & (query.shape[-2] > 1), "
@@ -193,19 +189,21 @@ NEW_ALONE = (
 
 
 def attention_by_hand(hidden):
-    """Variations in which look_back is not used: with and without ALiBi, with and without dropout;
-    `weights` are those of look_back."""
+    """Variations in which look_back is not used: with and without ALiBi, with and without dropout,
+    and `weights` either its own or those of look_back."""
     begin = (
         "scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])\n"
         "        slopes = alibi_bias(self.num_heads, key.shape[2], x.device).to(x.dtype)\n"
     )
     add = '        scores = scores + slopes[:, -x.shape[1] :] * (self.positions == "alibi")\n'
     hide = f"        scores = scores.masked_fill({hidden})\n" if hidden else ""
-    drop = "F.dropout(softmax(scores), self.dropout, self.training)"
+    own = "        self.weights = softmax(scores).detach()\n"
+    looked = "        self.look_back(query, key, value)\n"
     return tuple(
-        ((LOOK_BACK, f"{begin}{bias}{hide}        output = {weights} @ value"),)
+        ((LOOK_BACK, f"{begin}{bias}{hide}{kept}        output = {weights} @ value"),)
+        for kept in (own, looked)
         for bias in (add, "")
-        for weights in (drop, "softmax(scores)")
+        for weights in ("self.dropout(softmax(scores))", "softmax(scores)")
     )
 
 
@@ -242,7 +240,7 @@ CausalSelfAttention = Exercise(
             1,
             "`weights` shows the last attention weights",
             (weights_at_once, weights_in_pieces),
-            look="`weights` is worked out from self.last_call. What does it expect there?",
+            look="look_back keeps the weights. Which queries and keys does it get from you?",
         ),
         Property(
             "gradients",
@@ -419,11 +417,10 @@ CausalSelfAttention = Exercise(
             'With positions="alibi" nothing is taken from the scores.',
             "What does look_back, which is there for you, do with the positions?",
             r"attention\(|softmax",
-            variations=(((LOOK_BACK, WITHOUT_ALIBI),),),
         ),
         Mistake(
             "future_seen",
-            ((PLAIN, NOT_PLAIN), (MASKED, "[..., -new:, :]")),
+            ((MASKED, ""),),
             "Every token sees the whole sequence, also what comes after it.",
             "What does look_back, which is there for you, know about the future?",
             r"attention\(|softmax",
@@ -431,7 +428,7 @@ CausalSelfAttention = Exercise(
         ),
         Mistake(
             "causal_from_the_first_key",
-            ((PLAIN, NOT_PLAIN), (MASKED, f"[..., -new:, :].masked_fill({FIRST_KEYS})")),
+            ((MASKED, f".masked_fill({FIRST_KEYS})"),),
             "With a cache your new tokens see only its first keys: the mask counts as if the first "
             "new query stood at position 0 (is_causal does so, too).",
             "Where does the last new query stand, in the whole sequence?",
@@ -440,10 +437,7 @@ CausalSelfAttention = Exercise(
         ),
         Mistake(
             "causal_only_without_cache",
-            (
-                (PLAIN, NOT_PLAIN),
-                (MASKED, f"[..., -new:, :].masked_fill({NEW_ALONE})"),
-            ),
+            ((MASKED, f".masked_fill({NEW_ALONE})"),),
             "With a cache every new token sees all new ones, also those that come after it: that "
             "is right only where one token comes at a time.",
             "What if three tokens are read at once, and a cache is there?",
@@ -587,58 +581,59 @@ CausalSelfAttention = Exercise(
         ),
         Mistake(
             "weights_not_kept",
-            ((LAST_CALL, "pass"),),
-            "The output is right, but `weights` shows nothing after a call: it needs "
-            "self.last_call.",
-            "Read how `weights` is worked out: which two tensors does it need?",
-            r"last_call|return",
+            ((KEEP, "pass"),),
+            "The output is right, but `weights` holds nothing after a call.",
+            "look_back keeps the weights. If you attend in your own way, keep them as well.",
+            r"weights|softmax|attention\(|return",
         ),
         Mistake(
             "weights_of_new_keys_only",
             (
-                (LAST_CALL, "pass"),
                 (
                     "if cache is not None:",
-                    f"{LAST_CALL}\n        if cache is not None:",
+                    "self.look_back(query, key, value)\n        kept = self.weights\n"
+                    "        if cache is not None:",
                 ),
+                (LOOK_BACK, f"{LOOK_BACK}\n        self.weights = kept"),
             ),
             "The output is right, but with a cache `weights` knows only the new keys, and not "
             "those of the past.",
-            "At which moment do you keep queries and keys?",
-            r"last_call",
+            "From which keys do you work out the weights that you keep?",
+            r"weights",
         ),
         Mistake(
             "weights_not_detached",
-            ((LAST_CALL, "self.last_call = query, key, None"),),
+            ((KEEP, "self.weights = weights"),),
             "Your `weights` still hang on torch's graph: as long as they are kept, so is all the "
             "memory of the last forward pass.",
             "What is only to be looked at needs no gradient.",
-            r"last_call",
+            r"weights",
         ),
         Mistake(
             "weights_of_unturned",
             (
-                (LAST_CALL, "pass"),
                 (
                     'if self.positions == "rotary":\n            query',
-                    f'{LAST_CALL}\n        if self.positions == "rotary":\n            query',
+                    "self.look_back(query, key, value)\n        kept = self.weights\n"
+                    '        if self.positions == "rotary":\n            query',
                 ),
+                (LOOK_BACK, f"{LOOK_BACK}\n        self.weights = kept"),
             ),
-            "You keep queries and keys for `weights` before they are turned, or before those of "
-            "the past are there.",
-            "At which moment do you keep queries and keys?",
-            r"last_call",
+            "Your `weights` are those of queries and keys before they are turned, or before those "
+            "of the past are there.",
+            "At which moment do you work out the weights that you keep?",
+            r"weights",
         ),
         Mistake(
             "dropout_never",
-            ((LOOK_BACK, LOOK_BACK + "\n"), ("self.dropout if self.training else 0.0", "0.0")),
+            ((DROP, "weights @ value"),),
             "In training nothing is dropped: `dropout` is not used.",
             "Where do the weights go, once the softmax has made them?",
             r"dropout|attention\(",
         ),
         Mistake(
             "dropout_always",
-            (("self.dropout if self.training else 0.0", "self.dropout"),),
+            ((DROP, "F.dropout(weights, self.dropout.p) @ value"),),
             "Your dropout also acts in eval mode, so that two calls of a trained model differ.",
             "F.dropout has to be told whether the module is training; nn.Dropout knows.",
             r"dropout",
@@ -646,11 +641,8 @@ CausalSelfAttention = Exercise(
         Mistake(
             "dropout_on_output",
             (
-                ("self.dropout if self.training else 0.0", "0.0"),
-                (
-                    "merge_heads(output)",
-                    "F.dropout(merge_heads(output), self.dropout, self.training)",
-                ),
+                (DROP, "weights @ value"),
+                ("merge_heads(output)", "self.dropout(merge_heads(output))"),
             ),
             "Your dropout acts on the heads' output, and not on the weights.",
             "What is to be dropped: what a query looks at, or what it has found?",
@@ -658,12 +650,7 @@ CausalSelfAttention = Exercise(
         ),
         Mistake(
             "dropout_twice",
-            (
-                (
-                    "merge_heads(output)",
-                    "F.dropout(merge_heads(output), self.dropout, self.training)",
-                ),
-            ),
+            (("merge_heads(output)", "self.dropout(merge_heads(output))"),),
             "Besides the weights, as asked for, your dropout acts on the output as well.",
             "look_back knows about dropout already.",
             r"dropout",
@@ -685,8 +672,8 @@ CausalSelfAttention = Exercise(
         "kept with its position. What the cache gives back are the keys and values of the whole "
         "past, the new ones at the end.",
         "Three lines that project and split; one that turns queries and keys from `past` on, if "
-        "asked; one that appends and takes back, if there is a cache; look_back; queries and keys "
-        "kept, detached, as `weights` wants them; merge and project.",
+        "asked; one that appends and takes back, if there is a cache; look_back, which keeps the "
+        "weights as well; merge and project.",
     ),
     symptoms=(future_is_seen,),
 )
