@@ -3,9 +3,7 @@
     ```python                             a cell to run
     ```python fold                        the same, its code folded away at first
     ```python quoted                      the same; the text quotes numbers that it prints
-    ```exercise attention.softmax         a stub to fill in, and its check; if there are lines in
-                                          the block, they are the model answer in place of the
-                                          reference
+    ```exercise attention.softmax         a stub to fill in, and its check; the block is empty
     ```quiz                               questions, see quiz.py
     ```graded capstone points=10          a cell that gives its own points; the block holds its code
     ```question why_scale points=2        a question to be answered in words; the block holds what
@@ -45,7 +43,7 @@ class Part:
 
     Args:
         kind: which of the six.
-        text: the prose, the code, the model answer.
+        text: the prose or the code.
         line: where it begins in the lesson's file.
         name: of the exercise, graded cell or question.
         points: of a graded cell or question.
@@ -151,8 +149,10 @@ def read_exercise(file, line, words, text):
         exercise = find(words)
     except KeyError as error:
         raise LessonError(file, line, error.args[0] + ".") from None
-    parse(file, line, text)
-    return Part("exercise", text, line, name=exercise.id)
+    if text.strip():
+        where = f"the model answer stands in solutions/{exercise.module}.py"
+        raise LessonError(file, line, f"an exercise's block is empty: {where}.")
+    return Part("exercise", "", line, name=exercise.id)
 
 
 def read_graded(file, line, words, text):

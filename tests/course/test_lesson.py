@@ -64,6 +64,7 @@ def test_the_parts_in_their_order(lesson):
     ("before", "after", "complaint"),
     [
         ("attention.softmax", "attention.softmaxx", "line 17: there is no exercise called"),
+        ("softmax\n", "softmax\ndef softmax(x): ...\n", "line 17: an exercise's block is empty"),
         ("x = 1", "x = (1", "line 10: this is no Python"),
         ("python fold", "python hide", "line 13: a python block may be `fold` or"),
         ("why_scale points=2", "why scale", "line 27: a question is written"),

@@ -7,7 +7,7 @@ import pytest
 
 from course import build, last_built
 from course.checks import find
-from course.lesson import LessonError, lessons, read
+from course.lesson import lessons, read
 from course.notebook import instructors, learners, solved, text_of
 
 LESSONS = lessons()
@@ -66,13 +66,6 @@ def test_it_is_a_valid_notebook_for_any_python_3(lesson):
     nbformat.validate(notebook)
     assert notebook.metadata.kernelspec.name == "python3"
     assert "version" not in notebook.metadata.language_info
-
-
-def test_an_answer_that_does_not_fit_its_stub_is_refused(tmp_path):
-    path = tmp_path / "01_attention.md"
-    path.write_text("# 1\n\n```exercise attention.softmax\ndef softmax(x):\n    return x\n```\n")
-    with pytest.raises(LessonError, match="line 3: the model answer differs from the stub"):
-        learners(read(path))
 
 
 @pytest.fixture
