@@ -5,6 +5,7 @@ from functools import partial
 
 import torch
 
+from solutions.fast import fast
 from solutions.models import GPT, generate
 
 from .measure import median_ratio, seconds_by_turns, table
@@ -19,7 +20,7 @@ def run(device, runs=RUNS, lengths=LENGTHS, rounds=3):
     rows = []
     for name, batch in runs:
         torch.manual_seed(0)
-        model = GPT(1000, *SIZES[name], max_length=max(lengths) + 1).to(device).eval()
+        model = fast(GPT(1000, *SIZES[name], max_length=max(lengths) + 1)).to(device).eval()
         prompt = torch.randint(1000, (batch, 1), device=device)
         for length in lengths:
             write = partial(generate, model, prompt, length, temperature=0)

@@ -16,6 +16,7 @@ from autograder.doors.notebook import notebook_shell
 from autograder.engine import pieces
 from autograder.engine.course import Earned, PointsCall, Wanted
 from course.checks import exercises_of
+from solutions.fast import fast
 from solutions.training import greedy_decode
 from solutions.transformer import Transformer
 from translation.number_words import LANGUAGES, in_words, the_task
@@ -164,7 +165,7 @@ def examine_weights(weights, task=None, sizes=MODEL):
     """
     task = task or the_task()
     model = Transformer(len(task.source_words), len(task.target_words), max_length=64, **sizes)
-    parameters = dict(model.named_parameters())
+    parameters = dict(fast(model).named_parameters())
     if not isinstance(weights, dict) or not all(map(is_array, weights.values())):
         return Examination(sentence=unreadable("This file"))
     if trouble := misfit({name: x.shape for name, x in parameters.items()}, weights):

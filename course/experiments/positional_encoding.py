@@ -14,6 +14,7 @@ from matplotlib.patches import Circle
 from torch import nn
 
 from course.figures import COLOURS, LOOK, Picture, curves, new_figure, numbers
+from solutions.fast import fast
 from solutions.models import GPT
 from solutions.multi_head import MultiHeadAttention
 from solutions.training import initialise
@@ -197,7 +198,7 @@ def learn_to_read(positions, text, seed=0, steps=350):
         max_length=LONGEST,
         positions=positions,
     )
-    initialise(model)
+    initialise(fast(model))
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
     drawn = torch.Generator().manual_seed(seed)
     for step in range(steps):
