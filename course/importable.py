@@ -1,8 +1,9 @@
 """What a notebook's cells may import where it is graded: the course, and no answer.
 
 In the folder that is filled, `solutions` holds what the course gives anyway, with stand-bys in the
-place of what learners write; `course.mine` gives their own pieces once they have passed, and
-stand-bys until then; `course.quiz` and `course.capstone` ask nothing.
+place of what learners write, and without `fast`, which is about the reference; `course.mine` gives
+their own pieces once they have passed, and stand-bys until then; `course.quiz` and
+`course.capstone` ask nothing.
 """
 
 import ast
@@ -47,6 +48,8 @@ def fill(place):
     (place / "solutions").mkdir(parents=True)
     (place / "course").mkdir()
     for path in Path(solutions.__file__).parent.glob("*.py"):
+        if path.stem == "fast":
+            continue
         text = path.read_text(encoding="utf-8")
         if path.stem in LESSONS:
             text = with_stand_bys(text, path.stem)

@@ -11,8 +11,8 @@ Each module stands on the ones before it and on torch alone:
     variants             what came after 2017                            lesson 7
     models               GPT, BERT and ViT from the same parts           lesson 7
 
-`arguments` holds the sentences that a wrong argument is answered with, `dropout` a quicker
-nn.Dropout, `from_torch` the way from torch's own Transformer to this one.
+`arguments` holds the sentences that a wrong argument is answered with, `from_torch` the way from
+torch's own Transformer to this one. What all of these compute, `fast(model)` computes sooner.
 
 Shapes are written in the order (batch, heads, length, d_head). A mask is boolean and True
 means "may be attended to". The lines between the two SOLUTION marks are the ones that

@@ -17,7 +17,7 @@ class Subject:
 
     @property
     def trusted(self):
-        """The reference may call the fused kernels that learners are to understand first."""
+        """Is it the course's own? Then nobody watches it: that's all there would be to see."""
         return is_ours(self.implementation)
 
     def ask(self, trial, watch=NOTHING):

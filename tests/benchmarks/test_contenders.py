@@ -63,6 +63,12 @@ def test_the_textbook_and_ours_compute_the_same():
     )
 
 
+def test_fast_and_plain_compute_the_same():
+    plain, quick = CONTENDERS["ours"](*SIZES), CONTENDERS["ours, fast"](*SIZES)
+    quick.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(quick(SOURCE, TARGET), plain(SOURCE, TARGET), atol=1e-5, rtol=1e-5)
+
+
 def test_everybody_takes_a_turn_in_every_round():
     turns = []
     jobs = {name: lambda name=name: turns.append(name) for name in "ab"}

@@ -8,12 +8,15 @@ import threading
 import pytest
 import torch
 
+from solutions.fast import FusedAttention
+from solutions.multi_head import MultiHeadAttention
 from solutions.training import beam_search
+from solutions.transformer import Transformer
 from translation import train as module
 from translation.__main__ import main
 from translation.number_words import NumberTranslation, in_words
 from translation.picture import cross_attention, draw_cross_attention
-from translation.train import batch_of, exact_match, interrupt_waits, train, translate
+from translation.train import Parts, batch_of, exact_match, interrupt_waits, train, translate
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +34,16 @@ def test_the_same_seed_gives_the_same_losses(task):
     assert first.losses == second.losses
     assert quick(task, seed=1).losses != first.losses
     assert first.losses[-1] < first.losses[0]
+
+
+def test_the_reference_is_made_fast_and_somebodys_own_is_left_as_it_is(task):
+    class Own(Transformer):
+        pass
+
+    for own, kind in ((Transformer, FusedAttention), (Own, MultiHeadAttention)):
+        model = quick(task, steps=1, parts=Parts(transformer=own)).model
+        assert type(model) is own
+        assert type(model.decoder.layers[0].cross_attention) is kind
 
 
 def test_the_callers_random_numbers_stay_as_they_were(task):
