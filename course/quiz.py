@@ -31,7 +31,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Question:
+class QuizQuestion:
     text: str
     choices: tuple[Choice, ...]
 
@@ -53,7 +53,7 @@ def read_quiz(text):
             raise ValueError(
                 number, f"the question {asked!r} needs 3 to 6 choices, exactly one of them with +."
             )
-        questions.append(Question(asked, tuple(choices)))
+        questions.append(QuizQuestion(asked, tuple(choices)))
 
     for number, line in enumerate(text.splitlines(), start=1):
         mark, words = line[:2], line[2:].strip()
@@ -94,7 +94,7 @@ class Reply:
     sentence: str
 
 
-def judge(questions, answers, seed):
+def replies_to(questions, answers, seed):
     """A Reply to each question. `answers` is {1: "B", …}; what is missing counts as open."""
     replies = []
     for number, question in enumerate(questions, start=1):
@@ -110,9 +110,9 @@ def judge(questions, answers, seed):
     return replies
 
 
-def judge_quiz(stem, answers, seed):
+def replies_to_quiz(stem, answers, seed):
     """Replies to the answers to a lesson's quiz."""
-    return judge(quiz_of(stem), answers, seed)
+    return replies_to(quiz_of(stem), answers, seed)
 
 
 @lru_cache
@@ -127,7 +127,7 @@ def quiz_of(stem):
 
 def check_quiz(stem, answers, seed=1):
     """Answer a lesson's quiz: say why to every choice, and return the points as a number."""
-    replies = judge_quiz(stem, answers, seed)
+    replies = replies_to_quiz(stem, answers, seed)
     show(replies)
     return points_of(replies)[0]
 
@@ -186,7 +186,7 @@ class QuizCall(PointsCall):
 
     def judged(self, wanted, found, checks):
         stem, seed = wanted.about
-        replies = judge_quiz(stem, letters(found), seed)
+        replies = replies_to_quiz(stem, letters(found), seed)
         points, most = points_of(replies)
         return Earned(points / most, as_text(replies), as_card(replies), f"{stem} quiz")
 

@@ -51,7 +51,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Job:
+class Task:
     """What a worker is to do."""
 
     path: str
@@ -65,8 +65,8 @@ def check_file(name, exercises, seed=None, device="cpu", seconds=SECONDS):
     """Yield a Report for each of the exercises that a file was to be checked for."""
     waiting = list(exercises)
     while waiting:
-        job = Job(str(Path(name).resolve()), tuple(waiting), seed, device, seconds)
-        with start(job) as worker:
+        task = Task(str(Path(name).resolve()), tuple(waiting), seed, device, seconds)
+        with start(task) as worker:
             loaded = False
             for message in worker.messages(seconds + GRACE):
                 if message.get("loaded"):
@@ -140,16 +140,16 @@ class Worker:
 
 
 @contextlib.contextmanager
-def start(job):
-    """A Worker for a job; whatever happens, it is gone afterwards."""
-    worker = fork(job) if MAY_FORK else spawn(job)
+def start(task):
+    """A Worker for a task; whatever happens, it is gone afterwards."""
+    worker = fork(task) if MAY_FORK else spawn(task)
     try:
         yield worker
     finally:
         worker.stop()
 
 
-def fork(job):
+def fork(task):
     """A worker that is warm at once: a copy of this process."""
     ours, theirs = os.pipe()
     sys.stdout.flush()
@@ -160,7 +160,7 @@ def fork(job):
         status = 1
         try:
             os.close(ours)
-            work(job, theirs)
+            work(task, theirs)
             status = 0
         finally:
             os._exit(status)  # no clean-up: threads and exit handlers may be the learner's
@@ -173,14 +173,14 @@ def fork(job):
     return Worker(process_id, ours, wait)
 
 
-def spawn(job):
+def spawn(task):
     """A worker in a fresh Python."""
     ours, theirs = os.pipe()
     command = [
         sys.executable,
         "-m",
         "autograder.doors.workers",
-        json.dumps(asdict(job)),
+        json.dumps(asdict(task)),
         str(theirs),
     ]
     around = os.environ | {VARIABLE: name_of(current())}
@@ -192,27 +192,27 @@ def spawn(job):
 # --- The worker's side ----------------------------------------------------------------------------
 
 
-def work(job, pipe):
+def work(task, pipe):
     """Load the file, check every exercise, and say what came of it."""
     from ..engine.files import load
 
-    confine(job)
+    confine(task)
 
     def say(**message):
         os.write(pipe, json.dumps(message).encode() + b"\n")
 
     try:
-        with time_limit(job.seconds):
-            names = load(Path(job.path))
+        with time_limit(task.seconds):
+            names = load(Path(task.path))
     except (Exception, SystemExit, KeyboardInterrupt, OutOfTime) as error:
-        say(trouble=what_stopped(error, job))
+        say(trouble=what_stopped(error, task))
         return
     say(loaded=True)
-    for exercise_id in job.exercises:
-        say(**look_at(exercise_id, names, job))
+    for exercise_id in task.exercises:
+        say(**look_at(exercise_id, names, task))
 
 
-def look_at(exercise_id, names, job):
+def look_at(exercise_id, names, task):
     """Check one exercise; the fields of its Report."""
     from ..engine.examine import examine_learners
     from ..engine.pieces import checked
@@ -220,11 +220,11 @@ def look_at(exercise_id, names, job):
     exercise = current().find(exercise_id)
     if exercise.name not in names:
         reason = f"The file does not define {exercise.name}."
-        report = asdict(failure(job.path, exercise_id, reason))
+        report = asdict(failure(task.path, exercise_id, reason))
         return {name: value for name, value in report.items() if name != "file"}
     # A name that the file lacks stays missing: the file is to work by itself.
     verdict = examine_learners(
-        exercise, names[exercise.name], names, False, job.seed, job.device, job.seconds
+        exercise, names[exercise.name], names, False, task.seed, task.device, task.seconds
     )
     checked(exercise.name, names[exercise.name], verdict.passed)
     return {
@@ -239,7 +239,7 @@ def look_at(exercise_id, names, job):
     }
 
 
-def confine(job):
+def confine(task):
     """One thread, no input, no output, and an end to memory and files."""
     import torch
 
@@ -256,15 +256,17 @@ def confine(job):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
     taken = address_space()
-    if taken and job.device == "cpu":  # a GPU's driver reserves more addresses than there is memory
+    if (
+        taken and task.device == "cpu"
+    ):  # a GPU's driver reserves more addresses than there is memory
         resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
 
 
-def what_stopped(error, job):
+def what_stopped(error, task):
     """A sentence on why a file could not be loaded."""
-    name = Path(job.path).name
+    name = Path(task.path).name
     if isinstance(error, OutOfTime):
-        return f"The file was stopped after {job.seconds:g} seconds. Does a loop in it ever end?"
+        return f"The file was stopped after {task.seconds:g} seconds. Does a loop in it ever end?"
     if isinstance(error, SystemExit):
         return f"The file ends the program (sys.exit or exit) while it is being loaded: {name}."
     if isinstance(error, SyntaxError):
@@ -273,8 +275,8 @@ def what_stopped(error, job):
     where = ""
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == job.path:
-            line = Path(job.path).read_text(errors="replace").splitlines()[trace.tb_lineno - 1]
+        if trace.tb_frame.f_code.co_filename == task.path:
+            line = Path(task.path).read_text(errors="replace").splitlines()[trace.tb_lineno - 1]
             where = f", line {trace.tb_lineno} of {name}: `{line.strip()}`"
         trace = trace.tb_next
     return f"The file could not be loaded: {type(error).__name__}: {error}{where}"
@@ -282,4 +284,4 @@ def what_stopped(error, job):
 
 if __name__ == "__main__":
     _, described, descriptor = sys.argv
-    work(Job(**json.loads(described)), int(descriptor))
+    work(Task(**json.loads(described)), int(descriptor))

@@ -72,19 +72,20 @@ class Draw:
     def weights(self, module):
         """Random numbers for every parameter of a module: at their first values, ones and zeros,
         and parameters that happen to be equal, hide mistakes."""
-        plan = Plan.of(module)
-        numbers = self.normal(len(plan.scale)) * plan.scale + plan.shift  # all at once is faster
-        parts = [x.reshape(shape) for x, shape in zip(numbers.split(plan.counts), plan.shapes)]
-        return {name: parts[place] for name, place in plan.places.items()}
+        layout = Layout.of(module)
+        drawn = self.normal(len(layout.scale))  # all at once is faster
+        numbers = drawn * layout.scale + layout.shift
+        parts = [x.reshape(shape) for x, shape in zip(numbers.split(layout.counts), layout.shapes)]
+        return {name: parts[place] for name, place in layout.places.items()}
 
 
-class Plan:
+class Layout:
     """How to draw the parameters of a module, in one go: parameters that are one get one part."""
 
     @staticmethod
     @lru_cache(maxsize=256)
     def of(module):
-        return Plan(module)
+        return Layout(module)
 
     def __init__(self, module):
         parameters = dict(module.named_parameters(remove_duplicate=False))

@@ -52,7 +52,7 @@ def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
             with time_limit(seconds):
                 records = try_everything(exercise, subject, questions(exercise, seed, device))
             printed.heard = True  # from here on code runs again, and known mistakes with it
-            verdict = judge(exercise, subject, records, seed)
+            verdict = verdict_on(exercise, subject, records, seed)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -133,7 +133,7 @@ def too_long(seconds):
     )
 
 
-def judge(exercise, subject, records, seed, known=None, patience=None):
+def verdict_on(exercise, subject, records, seed, known=None, patience=None):
     """Points for the properties that hold, and an explanation for those that do not.
 
     Args:

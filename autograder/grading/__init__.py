@@ -49,12 +49,12 @@ When something dies:
     member    The leader starts another, and gives it the submission once more; if that one dies as
               well, the submission is reported, not graded, and the run goes on.
     leader    Members hang up when the pipe closes, the zygote when its socket does. Each submission
-              is in the gradebook in one transaction or not at all, files are put in place whole, and
-              a note says what the run was to do: the next one goes on there, or does it all again.
+              is in the gradebook in one transaction or not at all, files are put in place whole,
+              and a note says what the run was to do: the next one goes on there.
 
 Who trusts whom: the leader trusts members, and members the zygote, up to its fork. Nobody trusts a
-child, and it's told neither the seed nor what is expected. `nbgrader_config.py` is code, and trusted
-as the instructor's own. The sandbox's layers, and what each can't stop, are in docs/grading.md.
+child, and it's told neither the seed nor what is expected. `nbgrader_config.py` is code, and is
+trusted as the instructor's own. What each layer of the sandbox can't stop is in docs/grading.md.
 
 THE MODULES
 

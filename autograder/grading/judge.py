@@ -12,7 +12,7 @@ from html import escape
 
 from ..engine.card import card
 from ..engine.course import current
-from ..engine.examine import SHORTCUTS, judge, questions, stopped, too_long, try_everything
+from ..engine.examine import SHORTCUTS, questions, stopped, too_long, try_everything, verdict_on
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
 from ..notebooks.outputs import text
@@ -21,7 +21,7 @@ from ..notebooks.submission import harmless
 from ..sandbox import wire
 from ..sandbox.box import EndedError
 from ..sandbox.clock import Clock
-from .remote_subject import BehindWall
+from .remote_subject import RemoteSubject
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Judge:
         if box.request("has", 5, name=name) is None:
             verdict = stopped(exercise, seed, missing(name, cells))
         else:
-            subject = BehindWall(box, name, cells, self.frame, seed, seconds)
+            subject = RemoteSubject(box, name, cells, self.frame, seed, seconds)
             try:
                 records = try_everything(exercise, subject, self.questions(exercise))
                 verdict = self.verdict(exercise, subject, records)
@@ -119,10 +119,10 @@ class Judge:
         known, seed = self.known[exercise.id], self.seed_of(exercise)
         subject.clock = Clock(UNHURRIED)
         try:
-            return judge(exercise, subject, records, seed, known, UNHURRIED)
+            return verdict_on(exercise, subject, records, seed, known, UNHURRIED)
         except EndedError as end:
             subject.clock = Clock(0)  # now nothing more can be asked
-            end.verdict = judge(exercise, subject, records, seed, known, UNHURRIED)
+            end.verdict = verdict_on(exercise, subject, records, seed, known, UNHURRIED)
             raise
 
     def check(self, cell, exercise, box, name, cells, seconds):

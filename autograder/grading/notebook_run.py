@@ -58,13 +58,13 @@ def grade(notebook, plan, keeper, judge, limits=None, files=()):
     """
     graded = Graded(notebook)
     started = time.perf_counter()
-    Run(graded, plan, keeper, judge, limits or Limits(), files).go()
+    NotebookRun(graded, plan, keeper, judge, limits or Limits(), files).go()
     readable(notebook, {cell.source for cell in plan.cells})
     graded.seconds = time.perf_counter() - started
     return graded
 
 
-class Run:
+class NotebookRun:
     """One notebook on its way through a box, or through several if it ends them."""
 
     def __init__(self, graded, plan, keeper, judge, limits, files):

@@ -18,7 +18,7 @@ LISTS = ("missing", "extra", "shared", "frozen", "changed", "no gradient", *NOTE
 TORCHS_NAME = re.compile(r"[\w.]{0,100}")
 
 
-class BehindWall(Subject):
+class RemoteSubject(Subject):
     """What bears a name in a box.
 
     Args:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course.quiz import as_markdown, check_quiz, judge, read_quiz
+from course.quiz import as_markdown, check_quiz, read_quiz, replies_to
 
 TEXT = """? One?
 + right | because
@@ -25,7 +25,7 @@ def letter(question, text, seed):
 @pytest.mark.parametrize("seed", range(5))
 def test_right_and_wrong_choices_are_answered_with_why(seed):
     answers = {1: letter(QUIZ[0], "right", seed), 2: letter(QUIZ[1], "nope", seed).lower()}
-    first, second = judge(QUIZ, answers, seed)
+    first, second = replies_to(QUIZ, answers, seed)
     assert (first.right, first.sentence) == (True, "because")
     assert (second.right, second.sentence) == (False, "second")
 
@@ -43,7 +43,7 @@ def test_the_order_depends_on_the_seed_alone():
 
 @pytest.mark.parametrize("answers", [{}, {1: ""}, {1: None}, "AB", None, {1: "Z"}, {1: 3}])
 def test_strange_answers_get_a_sentence_and_no_point(answers):
-    replies = judge(QUIZ, answers, 1)
+    replies = replies_to(QUIZ, answers, 1)
     assert not any(reply.right for reply in replies)
     assert all(reply.sentence for reply in replies)
 

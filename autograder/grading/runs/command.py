@@ -34,7 +34,7 @@ def main(options):
     try:
         opened = contextlib.closing(Classroom(options.course, options.assignment))
         with opened as classroom, alone(classroom.root):
-            return Run(classroom, options).go()
+            return ClassRun(classroom, options).go()
     except BrokenPipeError:  # nobody reads any more what is said here
         raise
     except (CourseError, OSError, OperationalError) as error:
@@ -53,7 +53,7 @@ def alone(root):
         yield
 
 
-class Run:
+class ClassRun:
     """One run over an assignment."""
 
     def __init__(self, classroom, options):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from autograder.grading.judge import Judge, Result
-from autograder.grading.notebook_run import Graded, Run, grade
+from autograder.grading.notebook_run import Graded, NotebookRun, grade
 from autograder.notebooks.handed_in import contents
 from autograder.notebooks.plan import Plan, asked_of, put_back
 from course import capstone
@@ -48,7 +48,7 @@ def hand_in(keeper, judge, tmp_path, monkeypatch):
 
 def test_it_counts_as_far_as_the_checks_pass():
     graded = Graded(None)
-    run = Run.__new__(Run)
+    run = NotebookRun.__new__(NotebookRun)
     run.graded = graded
     assert run.earned_so_far() == (1, 1)
     for name, points, kind in (("a", 5.0, "check"), ("b", 4.0, "check"), ("c", 5.0, "quiz")):

@@ -54,7 +54,7 @@ def test_a_judge_that_takes_hours_costs_nobody_anything(run, keeper, judge, pass
     before = points(run(keeper, answers, limits=LIMITS))
     monkeypatch.setattr(judge, "asked", {})
     monkeypatch.setattr(examine, "differences", slow(examine.differences, pass_by))
-    monkeypatch.setattr(judges, "judge", slow(judges.judge, pass_by))
+    monkeypatch.setattr(judges, "verdict_on", slow(judges.verdict_on, pass_by))
     monkeypatch.setattr(judges, "questions", slow(judges.questions, pass_by))
     found = run(keeper, answers, limits=LIMITS)
     assert points(found) == before
