@@ -256,9 +256,8 @@ def confine(task):
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
     taken = address_space()
-    if (
-        taken and task.device == "cpu"
-    ):  # a GPU's driver reserves more addresses than there is memory
+    # A GPU's driver reserves more addresses than there is memory.
+    if taken and task.device == "cpu":
         resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
 
 
