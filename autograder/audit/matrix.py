@@ -13,8 +13,10 @@ import torch
 
 from ..engine.compare import differences
 from ..engine.course import current
-from ..engine.examine import broken_properties, examine, questions, try_everything
+from ..engine.exam import Exam
+from ..engine.examine import broken_properties, examine, sit, try_everything
 from ..engine.isolation import undisturbed
+from ..engine.limits import UNHURRIED
 from ..engine.mistakes import build
 from ..engine.subject import Subject
 from . import bank
@@ -78,31 +80,42 @@ class Row:
 
 def audit(exercise, seeds):
     """The Row of one exercise. Everything has to hold for every seed."""
-    row = Row(exercise.id)
-    times = []
-    for seed in seeds:
-        verdict = examine(exercise, exercise.reference, seed)
-        times.append(verdict.seconds)
-        if not verdict.passed:
-            row.faults.append(f"seed {seed}: the reference is rejected: {verdict.message}")
-    row.milliseconds = 1000 * statistics.median(times)
-    audit_mistakes(exercise, seeds, row)
-    audit_disguises(exercise, seeds, row, exercise.mistakes)
-    audit_right_answers(exercise, seeds, row)
-    audit_wrong_answers(exercise, seeds, row)
+    row, exams = Row(exercise.id), exams_of(exercise, seeds)
+    audit_reference(exams, row)
+    audit_mistakes(exams, row)
+    audit_disguises(exams, row, exercise.mistakes)
+    audit_right_answers(exams, row)
+    audit_wrong_answers(exams, row)
     return row
 
 
-def audit_mistakes(exercise, seeds, row):
-    """Every known mistake must be rejected and named, and any two must be told apart."""
+def exams_of(exercise, seeds):
+    """An Exam for each seed, which all answers sit: what mistakes answer is asked but once."""
+    return [Exam(exercise, seed) for seed in seeds]
+
+
+def audit_reference(exams, row):
+    """The reference must be accepted; it is timed as learners are, each time with an exam of its
+    own."""
     times = []
+    for exam in exams:
+        verdict = examine(exam.exercise, exam.exercise.reference, exam.seed)
+        times.append(verdict.seconds)
+        if not verdict.passed:
+            row.faults.append(f"seed {exam.seed}: the reference is rejected: {verdict.message}")
+    row.milliseconds = 1000 * statistics.median(times)
+
+
+def audit_mistakes(exams, row):
+    """Every known mistake must be rejected and named, and any two must be told apart."""
+    exercise, times = exams[0].exercise, []
     for mistake in exercise.mistakes:
         row.mistakes += 1
         wrong = build(exercise, (mistake.id,))
         if wrong is None:
             row.faults.append(f"mistake {mistake.id}: its edits do not fit the reference")
             continue
-        verdicts = [examine(exercise, wrong, seed) for seed in seeds]
+        verdicts = [examine(exercise, wrong, exam.seed) for exam in exams]
         times += [verdict.seconds for verdict in verdicts]
         row.rejected += not any(verdict.passed for verdict in verdicts)
         told = {verdict.diagnosis for verdict in verdicts}
@@ -114,32 +127,41 @@ def audit_mistakes(exercise, seeds, row):
         else:
             row.faults.append(f"mistake {mistake.id}: is told {told}")
     row.milliseconds_wrong = 1000 * statistics.median(times) if times else 0.0
-    answers = {
-        mistake.id: answers_of(exercise, build(exercise, (mistake.id,)), seeds[0])
-        for mistake in exercise.mistakes
-    }
+    audit_pairs(exams[0], row)
+
+
+def audit_pairs(exam, row):
+    """Any two known mistakes must be told apart."""
+    exercise = exam.exercise
     for one, other in itertools.combinations(exercise.mistakes, 2):
         if other.same_as == one.id or one.same_as == other.id:
             continue
         row.pairs += 1
-        if any(
-            differences(a.answer, b.answer, a.trial)
-            for a, b in zip(answers[one.id], answers[other.id])
-        ):
+        if are_told_apart(exam, one, other):
             row.apart += 1
         else:
             row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
 
 
-def audit_disguises(exercise, seeds, row, mistakes):
+def are_told_apart(exam, one, other):
+    """Do two mistakes give other answers to some question?"""
+    with undisturbed(exam.seed):
+        for question in exam.questions():
+            pair = [exam.answer_of((each.id,), question.probe) for each in (one, other)]
+            if differences(*pair, question.trial):
+                return True
+    return False
+
+
+def audit_disguises(exams, row, mistakes):
     """No mistake may earn more for being cast, wrapped or detached."""
-    asked = {seed: asked_with(exercise, seed) for seed in seeds}
+    exercise = exams[0].exercise
     for mistake in mistakes:
         wrong = build(exercise, (mistake.id,))
-        plain = {seed: points(exercise, wrong, asked[seed], seed) for seed in seeds}
+        plain = {exam.seed: points(exam, wrong) for exam in exams}
         for name, disguise in DISGUISES.items():
             dressed = disguised(wrong, disguise)
-            more = {s: points(exercise, dressed, asked[s], s) - plain[s] for s in seeds}
+            more = {exam.seed: points(exam, dressed) - plain[exam.seed] for exam in exams}
             row.disguises += 1
             row.worth_no_more += max(more.values()) <= 0
             row.faults += [
@@ -149,30 +171,20 @@ def audit_disguises(exercise, seeds, row, mistakes):
             ]
 
 
-def asked_with(exercise, seed):
-    with undisturbed(seed):
-        return list(questions(exercise, seed))
+def points(exam, implementation):
+    """What an implementation earns."""
+    with undisturbed(exam.seed):
+        records = try_everything(exam.exercise, Subject(implementation), exam.questions())
+    broken = broken_properties(exam.exercise, records)
+    kept = [promise for promise in exam.exercise.properties if promise.name not in broken]
+    return sum(promise.points for promise in kept)
 
 
-def points(exercise, implementation, asked, seed):
-    """What an implementation earns for its answers to these questions."""
-    with undisturbed(seed):
-        records = try_everything(exercise, Subject(implementation), asked)
-    broken = broken_properties(exercise, records)
-    return sum(promise.points for promise in exercise.properties if promise.name not in broken)
-
-
-def answers_of(exercise, subject, seed):
-    """What an implementation answers to every probe."""
-    with undisturbed():
-        return try_everything(exercise, Subject(subject), questions(exercise, seed))
-
-
-def audit_right_answers(exercise, seeds, row):
+def audit_right_answers(exams, row):
     """Every right answer must be accepted."""
-    for entry in entries_for("correct", exercise):
+    for entry in entries_for("correct", exams[0].exercise):
         row.right += 1
-        verdicts = [examine(exercise, entry.build(), seed) for seed in seeds]
+        verdicts = [sit(exam, entry.build(), UNHURRIED) for exam in exams]
         failed = [verdict for verdict in verdicts if not verdict.passed]
         row.accepted += not failed
         if failed:
@@ -182,11 +194,11 @@ def audit_right_answers(exercise, seeds, row):
             )
 
 
-def audit_wrong_answers(exercise, seeds, row):
+def audit_wrong_answers(exams, row):
     """Every wrong answer must be rejected, and none be told a mistake that it does not make."""
-    for entry in entries_for("wrong", exercise):
+    for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
-        verdicts = [examine(exercise, entry.build(), seed) for seed in seeds]
+        verdicts = [sit(exam, entry.build()) for exam in exams]
         accepted = [verdict for verdict in verdicts if verdict.passed]
         row.wrong_rejected += not accepted
         where = f"{entry.path}:{entry.line} ({entry.title})"

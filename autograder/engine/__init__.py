@@ -13,6 +13,7 @@ From what is asked to what is said:
     subject        the implementation that is examined, wherever its code lives
     compare        is that the expected answer, and if not, in which respect?
     mistakes       wrong implementations: the reference with a small edit
+    exam           the questions that a seed draws, and what model answer and mistakes answer
     diagnose       which of them gives the learner's answers?
     symptoms       words for wrong answers of no known kind
     learner_lines  the learner's own lines: where it happened

@@ -15,16 +15,13 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from .compare import differences, each_difference
-from .drawing import Draw
+from .exam import kept_of
 from .limits import PATIENCE
-from .mistakes import build
-from .trial import ask
 
 # What a second mistake may break without hiding the first one's numbers.
 BESIDES = ("dtype", "changed")
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
-ALWAYS = 1  # the seed of inputs on which mistakes have to answer only once
 
 
 @dataclass
@@ -48,36 +45,19 @@ class Diagnosis:
     besides: tuple = ()  # (record, difference) of what the mistakes never do, and leave to be seen
 
 
-def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
+def diagnose(exam, subject, records, patience=PATIENCE):
     """The Diagnosis of a check's records, some of which have differences.
 
     Args:
-        known: a dict that keeps what mistakes answer, for as long as the same questions are asked.
+        exam: whose questions these are.
         patience: seconds after which no further mistakes are tried.
     """
-    deadline = time.perf_counter() + patience
-    answers = {} if known is None else known
-    device = subject.device
-
-    def answer_of(names, record):
-        """What these mistakes answer to a record's trial; None if they do not go together."""
-        key = (names, record.probe)
-        if key not in answers:
-            wrong = build(exercise, names)
-            answers[key] = None if wrong is None else ask(wrong, record.trial, device, trusted=True)
-        return answers[key]
+    deadline, exercise = time.perf_counter() + patience, exam.exercise
 
     def explains(names, record):
-        wrong = answer_of(names, record)
-        if wrong is None:
-            return False
-        own = aspects_of(wrong, record.expected, record.trial)
-        return is_explained(record.answer, wrong, own, record.trial)
-
-    def shows(names, record):
-        """Would the mistakes be seen in this record?"""
-        wrong = answer_of(names, record)
-        return wrong is not None and bool(differences(wrong, record.expected, record.trial))
+        wrong = exam.answer_of(names, record.probe)
+        own = exam.aspects_of(names, record.probe)
+        return wrong is not None and is_explained(record.answer, wrong, own, record.trial)
 
     ways = [way for mistake in exercise.mistakes for way in mistake.ways]
     records = [as_coarse_as_it_is(record) for record in records]
@@ -87,7 +67,7 @@ def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
     def verified(names):
         """The failing records that the mistakes explain; none if they are contradicted."""
         explained = [record for record in failing if explains(names, record)]
-        if explained and any(shows(names, record) for record in right):
+        if explained and any(exam.aspects_of(names, record.probe) for record in right):
             return []
         return explained
 
@@ -108,9 +88,7 @@ def diagnose(exercise, subject, records, known=None, patience=PATIENCE):
 
     def conclude(names, explained):
         mistakes = tuple(exercise.mistake(name) for name in names)
-        own = set().union(
-            *(aspects_of(answer_of(names, r), r.expected, r.trial) for r in explained)
-        )
+        own = set().union(*(exam.aspects_of(names, record.probe) for record in explained))
         besides = {
             difference.aspect: (record, difference)
             for record in reversed(failing)
@@ -153,11 +131,6 @@ def as_coarse_as_it_is(record):
     return replace(record, found=found)
 
 
-def aspects_of(wrong, expected, trial):
-    """In which respects a mistake shows."""
-    return {difference.aspect for difference in differences(wrong, expected, trial)}
-
-
 def is_explained(answer, wrong, aspects, trial):
     """Is the learner's answer that of a mistake, which shows in these aspects?"""
     allowed = [aspect for aspect in BESIDES if aspect not in aspects]
@@ -171,24 +144,15 @@ def suspects(exercise, subject, probe, ways):
     They are asked with the same inputs in every check, and so every mistake has to answer but once,
     however often the learner tries again.
     """
-    device = subject.device
-    key = ("always", probe, str(device))
-    if key not in exercise.known:
-        trial = probe(Draw(ALWAYS, probe.__name__, exercise.reference))
-        exercise.known[key] = trial, ask(exercise.reference, trial, device, trusted=True)
-    trial, expected = exercise.known[key]
+    exam = kept_of(exercise, subject.device).always
+    trial, expected = exam.asked_by(probe)
     answer = subject.ask(trial)
     if not differences(answer, expected, trial):
         return ways  # these inputs do not show it: all are suspect
     found = []
     for way in ways:
-        key = (way, probe, str(device))
-        if key not in exercise.known:
-            wrong = build(exercise, (way,))
-            wrong = wrong and ask(wrong, trial, device, trusted=True)
-            exercise.known[key] = wrong, wrong and aspects_of(wrong, expected, trial)
-        wrong, aspects = exercise.known[key]
-        if wrong and is_explained(answer, wrong, aspects, trial):
+        wrong, aspects = exam.answer_of((way,), probe), exam.aspects_of((way,), probe)
+        if wrong is not None and is_explained(answer, wrong, aspects, trial):
             found.append(way)
     return found
 

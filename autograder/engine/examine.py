@@ -5,20 +5,19 @@ The one engine behind all doors: the notebook's card, the terminal, pytest and g
 
 import secrets
 import time
-from typing import Any, NamedTuple
 
 import torch
 
 from . import limits, pieces
 from .compare import differences
 from .diagnose import Diagnosis, Record, diagnose
-from .drawing import Draw
+from .exam import Exam
 from .isolation import undisturbed
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .subject import Subject
 from .symptoms import Seen, explain, listing
-from .trial import EVERYTHING, NOTHING, PIECES, ask, describe, is_stub
+from .trial import EVERYTHING, NOTHING, PIECES, describe, is_stub
 from .verdict import Verdict
 
 # The diagnoses where somebody else's code did the work: torch's, or the course's.
@@ -33,26 +32,22 @@ LET_OTHERS = (
 )
 
 
-class Question(NamedTuple):
-    """What a probe asks for a property of an exercise, and what the reference answers."""
-
-    promise: Any
-    probe: Any
-    trial: Any
-    expected: Any
-
-
 def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
     """The Verdict on an implementation of `exercise`, in at most so many seconds."""
     seed = secrets.randbelow(2**31) if seed is None else seed
+    return sit(Exam(exercise, seed, device), implementation, seconds)
+
+
+def sit(exam, implementation, seconds=SECONDS):
+    """The same with an exam that others sit as well: what mistakes answer is then known."""
     started = time.perf_counter()
-    subject = Subject(implementation, device)
+    exercise, seed, subject = exam.exercise, exam.seed, Subject(implementation, exam.device)
     with undisturbed(seed) as printed:
         try:
             with time_limit(seconds):
-                records = try_everything(exercise, subject, questions(exercise, seed, device))
+                records = try_everything(exercise, subject, exam.questions())
             printed.heard = True  # from here on code runs again, and known mistakes with it
-            verdict = verdict_on(exercise, subject, records, seed)
+            verdict = verdict_on(exam, subject, records)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -85,14 +80,6 @@ def not_yours(exercise, seed=None):
     return verdict
 
 
-def questions(exercise, seed, device="cpu"):
-    """What every probe of an exercise asks, and what the reference answers."""
-    for promise in exercise.properties:
-        for probe in promise.probes:
-            trial = probe(Draw(seed, probe.__name__, exercise.reference))
-            yield Question(promise, probe, trial, expected_of(exercise, probe, trial, device))
-
-
 def try_everything(exercise, subject, asked):
     """Put all questions to the subject; a stub is asked only one."""
     records = []
@@ -105,16 +92,6 @@ def try_everything(exercise, subject, asked):
         if is_stub(answer):
             break
     return records
-
-
-def expected_of(exercise, probe, trial, device):
-    """What the reference answers."""
-    if not trial.constant:
-        return ask(exercise.reference, trial, device, trusted=True)
-    key = ("expected", probe, str(device))
-    if key not in exercise.known:
-        exercise.known[key] = ask(exercise.reference, trial, device, trusted=True)
-    return exercise.known[key]
 
 
 def stopped(exercise, seed, sentence, line=None):
@@ -133,14 +110,14 @@ def too_long(seconds):
     )
 
 
-def verdict_on(exercise, subject, records, seed, known=None, patience=None):
+def verdict_on(exam, subject, records, patience=None):
     """Points for the properties that hold, and an explanation for those that do not.
 
     Args:
-        known: what mistakes have answered to these very questions before; see diagnose.
         patience: seconds after which no further mistakes are tried.
     """
-    verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
+    exercise = exam.exercise
+    verdict = Verdict(exercise.id, 0, exercise.max_score, exam.seed, hints=exercise.hints)
     broken = broken_properties(exercise, records)
     for promise in exercise.properties:
         (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
@@ -172,7 +149,7 @@ def verdict_on(exercise, subject, records, seed, known=None, patience=None):
         verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
     elif broken:
         patience = patience or limits.PATIENCE
-        explain_broken(verdict, exercise, subject, records, broken, known, patience)
+        explain_broken(verdict, exam, subject, records, broken, patience)
     return verdict
 
 
@@ -202,17 +179,17 @@ def was_seen(promise, records):
     return any(not record.found for record in records)
 
 
-def explain_broken(verdict, exercise, subject, records, broken, known, patience):
+def explain_broken(verdict, exam, subject, records, broken, patience):
     """Name the mistake, or else describe the first property that is broken."""
     try:
         with time_limit(2 * patience):  # their own time was enough
-            diagnosis = diagnose(exercise, subject, records, known, patience)
+            diagnosis = diagnose(exam, subject, records, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
     if diagnosis.mistakes:
-        name_mistakes(verdict, exercise, subject, diagnosis)
+        name_mistakes(verdict, exam.exercise, subject, diagnosis)
     else:
-        describe_broken(verdict, exercise, subject, broken)
+        describe_broken(verdict, exam.exercise, subject, broken)
 
 
 def name_mistakes(verdict, exercise, subject, diagnosis):

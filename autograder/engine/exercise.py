@@ -123,11 +123,6 @@ class Exercise:
         """Wrong implementations that have been made already; see mistakes.build."""
         return {}
 
-    @cached_property
-    def known(self):
-        """What mistakes have answered already; see diagnose.suspects."""
-        return {}
-
     def mistake(self, name):
         """The mistake with this id; a way of making it will do as well."""
         for mistake in self.mistakes:

@@ -138,16 +138,9 @@ def is_stub(answer):
     return answer.problem is not None and answer.problem.kind == "NotImplementedError"
 
 
-MADE = {}  # modules of implementations that are trusted, by class and arguments
-
-
-def ask(subject, trial, device="cpu", watch=NOTHING, trusted=False):
-    """The Answer in a form that can be compared: what is random is turned into what is not.
-
-    A trusted implementation, the reference or an edit of it, carries nothing over from one call to
-    the next. Its modules are kept: making them takes half of the time.
-    """
-    return comparable(run(subject, trial, device, watch, MADE if trusted else None), trial)
+def ask(subject, trial, device="cpu", watch=NOTHING, made=None):
+    """The Answer in a form that can be compared: what is random is turned into what is not."""
+    return comparable(run(subject, trial, device, watch, made), trial)
 
 
 def comparable(answer, trial):

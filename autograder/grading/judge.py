@@ -12,7 +12,8 @@ from html import escape
 
 from ..engine.card import card
 from ..engine.course import current
-from ..engine.examine import SHORTCUTS, questions, stopped, too_long, try_everything, verdict_on
+from ..engine.exam import Exam
+from ..engine.examine import SHORTCUTS, stopped, too_long, try_everything, verdict_on
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
 from ..notebooks.outputs import text
@@ -74,19 +75,18 @@ class Judge:
 
     def __init__(self, seed):
         self.seed = seed
-        self.asked, self.known, self.frames = {}, {}, {}
+        self.exams, self.frames = {}, {}
 
     def seed_of(self, exercise):
         return zlib.crc32(f"{self.seed} {exercise.id}".encode()) & 0x7FFFFFFF
 
-    def questions(self, exercise):
+    def exam(self, exercise):
         """The same for everybody, and made once."""
-        if exercise.id not in self.asked:
-            self.asked[exercise.id] = list(questions(exercise, self.seed_of(exercise)))
-            for _, _, trial, _ in self.asked[exercise.id]:
-                self.frames[id(trial)] = wire.pack(trial)
-            self.known[exercise.id] = {}
-        return self.asked[exercise.id]
+        if exercise.id not in self.exams:
+            exam = self.exams[exercise.id] = Exam(exercise, self.seed_of(exercise))
+            for question in exam.questions():
+                self.frames[id(question.trial)] = wire.pack(question.trial)
+        return self.exams[exercise.id]
 
     def frame(self, trial):
         return self.frames.get(id(trial)) or wire.pack(trial)
@@ -100,7 +100,7 @@ class Judge:
         else:
             subject = RemoteSubject(box, name, cells, self.frame, seed, seconds)
             try:
-                records = try_everything(exercise, subject, self.questions(exercise))
+                records = try_everything(exercise, subject, self.exam(exercise).questions())
                 verdict = self.verdict(exercise, subject, records)
             except OutOfTime as late:
                 line = subject.line_of_problem(getattr(late, "problem", None))
@@ -116,13 +116,13 @@ class Judge:
     def verdict(self, exercise, subject, records):
         """The Verdict on what was answered. To find the mistake more is asked; who does not survive
         that keeps what was earned before."""
-        known, seed = self.known[exercise.id], self.seed_of(exercise)
+        exam = self.exam(exercise)
         subject.clock = Clock(UNHURRIED)
         try:
-            return verdict_on(exercise, subject, records, seed, known, UNHURRIED)
+            return verdict_on(exam, subject, records, UNHURRIED)
         except EndedError as end:
             subject.clock = Clock(0)  # now nothing more can be asked
-            end.verdict = verdict_on(exercise, subject, records, seed, known, UNHURRIED)
+            end.verdict = verdict_on(exam, subject, records, UNHURRIED)
             raise
 
     def check(self, cell, exercise, box, name, cells, seconds):

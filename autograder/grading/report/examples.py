@@ -4,14 +4,10 @@ import re
 from functools import cache
 
 from ...engine import limits
-from ...engine.compare import differences
 from ...engine.course import current
-from ...engine.diagnose import ALWAYS
-from ...engine.drawing import Draw
+from ...engine.exam import kept_of
 from ...engine.examine import BORROWED, READY_MADE
-from ...engine.mistakes import build
 from ...engine.symptoms import Seen
-from ...engine.trial import ask
 
 PLACE = re.compile(r"\{\w+\}")
 
@@ -52,11 +48,8 @@ def with_numbers(exercise, mistake):
 
 def examples(exercise, mistake):
     """The mistake's answers to the probes where it shows."""
-    wrong = build(exercise, (mistake.id,))
-    for promise in exercise.properties:
-        for probe in promise.probes:
-            trial = probe(Draw(ALWAYS, probe.__name__, exercise.reference))
-            expected = ask(exercise.reference, trial, trusted=True)
-            answer = ask(wrong, trial, trusted=True)
-            if differences(answer, expected, trial):
-                yield Seen(exercise, trial, answer, expected)
+    exam = kept_of(exercise, "cpu").always
+    for question in exam.questions():
+        if exam.aspects_of((mistake.id,), question.probe):
+            answer = exam.answer_of((mistake.id,), question.probe)
+            yield Seen(exercise, question.trial, answer, question.expected)

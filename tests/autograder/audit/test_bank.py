@@ -8,7 +8,7 @@ import re
 import pytest
 
 from autograder.audit import bank
-from autograder.audit.matrix import Row, audit_right_answers, audit_wrong_answers
+from autograder.audit.matrix import Row, audit_right_answers, audit_wrong_answers, exams_of
 from course.checks import LESSONS, all_exercises, find
 
 EXERCISES = all_exercises()
@@ -19,7 +19,7 @@ SEEDS = (0, 1, 2)
 @ALL
 def test_right_answers_are_accepted_however_they_are_written(exercise):
     row = Row(exercise.id)
-    audit_right_answers(exercise, SEEDS, row)
+    audit_right_answers(exams_of(exercise, SEEDS), row)
     assert row.right >= 3
     assert not row.faults, "\n".join(row.faults)
 
@@ -27,7 +27,7 @@ def test_right_answers_are_accepted_however_they_are_written(exercise):
 @ALL
 def test_wrong_answers_are_rejected_and_named_only_as_what_they_are(exercise):
     row = Row(exercise.id)
-    audit_wrong_answers(exercise, SEEDS, row)
+    audit_wrong_answers(exams_of(exercise, SEEDS), row)
     assert row.wrong >= 3
     assert not row.faults, "\n".join(row.faults)
 

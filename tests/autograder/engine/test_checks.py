@@ -1,5 +1,6 @@
 """Every exercise: the stub fails, the reference passes, every mistake is rejected and named."""
 
+import copy
 import itertools
 import re
 import string
@@ -9,8 +10,9 @@ import pytest
 
 from autograder.audit import bank
 from autograder.audit.disguises import DISGUISES
-from autograder.audit.matrix import Row, answers_of, audit_disguises
-from autograder.engine.compare import close, differences
+from autograder.audit.matrix import Row, are_told_apart, audit_disguises, exams_of
+from autograder.engine.compare import close
+from autograder.engine.exam import Exam
 from autograder.engine.examine import examine
 from autograder.engine.mistakes import build, wrong
 from autograder.engine.symptoms import Seen
@@ -79,22 +81,19 @@ def test_the_mistake_is_rejected_and_named(exercise, mistake, monkeypatch):
 
 @ALL
 def test_any_two_mistakes_are_told_apart(exercise):
-    answers = {
-        mistake.id: answers_of(exercise, build(exercise, (mistake.id,)), seed=1)
-        for mistake in exercise.mistakes
-    }
+    exam = Exam(exercise, 1)
     for one, other in itertools.combinations(exercise.mistakes, 2):
         if other.id in same_mathematics(exercise, one):
             continue
-        pairs = zip(answers[one.id], answers[other.id])
-        assert any(differences(a.answer, b.answer, a.trial) for a, b in pairs), (one.id, other.id)
+        assert are_told_apart(exam, one, other), (one.id, other.id)
 
 
 @ALL
 def test_no_mistake_earns_more_in_disguise(exercise):
     """Three of each; `autograder audit` tries all of them."""
     row = Row(exercise.id)
-    audit_disguises(exercise, (1,), row, exercise.mistakes[:: len(exercise.mistakes) // 3][:3])
+    some = exercise.mistakes[:: len(exercise.mistakes) // 3][:3]
+    audit_disguises(exams_of(exercise, (1,)), row, some)
     assert row.worth_no_more == row.disguises == 3 * len(DISGUISES)
     assert not row.faults, "\n".join(row.faults)
 
@@ -112,7 +111,8 @@ ONCE_WORTH_MORE = pytest.mark.parametrize(
 @ONCE_WORTH_MORE
 def test_mistakes_that_once_earned_more_in_disguise_do_no_longer(exercise, mistake):
     row = Row(exercise)
-    audit_disguises(find(exercise), (0, 1), row, [find(exercise).mistake(mistake)])
+    exams = exams_of(find(exercise), (0, 1))
+    audit_disguises(exams, row, [find(exercise).mistake(mistake)])
     assert not row.faults, "\n".join(row.faults)
 
 
@@ -123,7 +123,8 @@ def test_what_earns_more_in_disguise_is_found(exercise, mistake, monkeypatch):
         "autograder.engine.compare.close", lambda *given: close(*given[:4], roughly=True)
     )
     row = Row(exercise)
-    audit_disguises(find(exercise), (0,), row, [find(exercise).mistake(mistake)])
+    exams = exams_of(find(exercise), (0,))
+    audit_disguises(exams, row, [find(exercise).mistake(mistake)])
     assert 0 < row.disguises - row.worth_no_more == len(row.faults)
     assert all("cast to" in fault for fault in row.faults)
 
@@ -186,8 +187,8 @@ def test_braces_in_messages_name_something(exercise):
 
 def test_a_measure_that_fails_does_not_cost_the_message():
     exercise = find("attention.softmax")
-    records = answers_of(exercise, exercise.reference, seed=1)
-    seen = Seen(exercise, records[0].trial, records[0].answer, records[0].expected)
+    question = next(Exam(exercise, 1).questions())
+    seen = Seen(exercise, question.trial, copy.deepcopy(question.expected), question.expected)
     seen.answer.arrays.clear()
     assert seen.fill("they add up to {sums}") == "they add up to …"
 

@@ -52,10 +52,10 @@ def test_a_judge_that_takes_hours_costs_nobody_anything(run, keeper, judge, pass
     """To make the questions, to compare each answer, and to look for the mistake."""
     answers = RIGHT | {"causal_mask": RIGHT["causal_mask"].replace("<=", "<")}
     before = points(run(keeper, answers, limits=LIMITS))
-    monkeypatch.setattr(judge, "asked", {})
+    monkeypatch.setattr(judge, "exams", {})
     monkeypatch.setattr(examine, "differences", slow(examine.differences, pass_by))
     monkeypatch.setattr(judges, "verdict_on", slow(judges.verdict_on, pass_by))
-    monkeypatch.setattr(judges, "questions", slow(judges.questions, pass_by))
+    monkeypatch.setattr(judges, "Exam", slow(judges.Exam, pass_by))
     found = run(keeper, answers, limits=LIMITS)
     assert points(found) == before
     assert found.events == []
@@ -66,7 +66,7 @@ def test_a_judge_that_takes_hours_costs_nobody_anything(run, keeper, judge, pass
 def test_a_child_that_waits_until_it_is_read_is_not_late(keeper, judge):
     """Its answers are more than the line holds, so it sits there while the judge computes."""
     exercise = find("attention.softmax")
-    [trial, *_] = [question.trial for question in judge.questions(exercise)]
+    [trial, *_] = [question.trial for question in judge.exam(exercise).questions()]
     source = "import torch\ndef softmax(x, dim=-1):\n    return torch.zeros(2**18)"
     with keeper.open(LIMITS, given="attention") as box:
         box.request("cell", 10, source=source, seconds=10)

@@ -67,7 +67,7 @@ def test_a_crew_goes_on_without_it(plan, tmp_path, monkeypatch):
 
 def test_replies_that_nobody_waited_for_are_passed_over(keeper, judge):
     exercise = find("attention.softmax")
-    trials = [question.trial for question in judge.questions(exercise)]
+    trials = [question.trial for question in judge.exam(exercise).questions()]
     with keeper.open(LIMITS, given="attention") as box:
         box.request("cell", 10, source=RIGHT["softmax"], seconds=10)
         arguments = {"name": "softmax", "watch": [False] * len(trials), "seed": 1, "seconds": 9.0}
