@@ -3,5 +3,5 @@
 facts     what the records and the gradebook say
 examples  what a mistake does, in numbers, for whoever explains it
 similar   who wrote nearly the same
-page      all of it as a page
+page      all of it as a page; its HTML is in templates/
 """
