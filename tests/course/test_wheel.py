@@ -86,6 +86,10 @@ def test_the_commands_are_there(python, tmp_path):
 
 def test_all_packages_are_named(site):
     """What has been added to the tree, and not to pyproject.toml, would be missing."""
+    templates = list((ROOT / "autograder").rglob("*.j2"))
+    assert templates
+    for path in templates:
+        assert (site / path.relative_to(ROOT)).is_file(), path
     for top in ("autograder", "course"):
         for path in (ROOT / top).rglob("*.py"):
             assert (site / path.relative_to(ROOT)).is_file(), path
