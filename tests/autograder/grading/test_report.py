@@ -1,5 +1,6 @@
 """The page says what the gradebook and the records hold, and nothing in them can do anything."""
 
+import dataclasses
 import html
 import itertools
 import json
@@ -16,6 +17,10 @@ from autograder.grading import records, seeds
 from autograder.grading.nbgrader.classroom import Classroom
 from autograder.grading.report import facts as report
 from autograder.grading.report.examples import told
+from autograder.grading.report.page import TEMPLATES
+from autograder.grading.report.page import page as page_from
+from autograder.grading.report.similar import Group
+from autograder.notebooks.characters import UNSEEN, marked
 from course.checks import all_exercises
 
 from .made_up import ASSIGNMENT, EXERCISES, Course
@@ -395,7 +400,73 @@ def test_hostile_text_stays_text(tmp_path):
     raw = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "\u202e" not in raw
     assert "\x1b" not in raw
+    assert marked(raw) == raw
     assert html.escape("<b>id</b>") in raw
+
+
+def all_of_it(facts, text):
+    """The facts with this text wherever a learner, a teacher or a record can put one."""
+
+    def each(things, **texts):
+        return [dataclasses.replace(thing, **texts) for thing in things]
+
+    mistake = dict.fromkeys(("exercise", "diagnosis", "says", "look"), text)
+    return dataclasses.replace(
+        facts,
+        assignment=text,
+        course=text,
+        names=dict.fromkeys([*facts.points, text], text),
+        ungraded=[text],
+        items=each(facts.items, name=text, waiting=[text]),
+        misconceptions=each(facts.misconceptions, **mistake, students=[text, text]),
+        looks={student: [text] for student in (*facts.points, text)} | {"alone": [text, text]},
+        groups=[Group((text, text), 0.9, 30, (("notebook", "cell"),), False)],
+        models={text: 0.9},
+        cells={("notebook", "cell"): text},
+        timing=dataclasses.replace(facts.timing, slowest=[(text, 1.0), (text, 0.5)]),
+        protections=[(text, 1)],
+        notices=[text],
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        "\"' onload='alert(1)' x=\"",
+        "--></style></title></svg></script><script>alert(1)</script>",
+        "&lt;script&gt; &#x202e; &#0;",
+        "{{ 7 * 7 }}{% raw %}{# {{ facts }}",
+    ],
+)
+def test_no_text_in_any_place_changes_what_is_around_it(course, text):
+    """The same elements and attributes as with an x, and the text is there, as it came."""
+    facts = facts_of(course)
+    raw = page_from(all_of_it(facts, text))
+    page, harmless = Page(raw), Page(page_from(all_of_it(facts, "x")))
+    assert page.elements == harmless.elements
+    shown = re.sub(r"\s+", " ", marked(text))
+    assert page.text.count(shown) > 40
+    assert marked(raw) == raw
+
+
+def test_no_character_that_nobody_sees_is_left(course):
+    """Each one between two letters, in all places; what writing needs stays."""
+    unseen = [chr(code) for code in range(0x110000) if UNSEEN.match(chr(code))]
+    text = "".join(f"a{character}" for character in unseen) + "é\u200d\u200f"
+    raw = page_from(all_of_it(facts_of(course), text))
+    assert not UNSEEN.search(raw)
+    assert "a\ufffd" * len(unseen) + "é\u200d\u200f" in raw
+    assert raw.encode("utf-8")
+
+
+def test_no_template_turns_escaping_off():
+    assert TEMPLATES.autoescape is True
+    names = TEMPLATES.list_templates()
+    assert "report.html.j2" in names
+    for name in names:
+        source = TEMPLATES.loader.get_source(TEMPLATES, name)[0]
+        assert not re.search(r"\|\s*safe\b|filter safe|autoescape", source), name
 
 
 def test_nobody_is_graded_yet(tmp_path, capsys):
