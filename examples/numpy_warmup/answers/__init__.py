@@ -1,0 +1,1 @@
+"""The model answers, one module per lesson."""
