@@ -152,6 +152,7 @@ class Calls:
     Args:
         pieces: their ids, as learners' code called them.
         inside: ids of those that these called in their turn.
+        refused: a pattern of names that other libraries' functions may not bear; None if any may.
         ready_made: names of what other libraries than torch have ready-made, and was called.
         running: the frame of the one that runs just now, with all that it calls.
         lost: did something take the watcher away meanwhile?
@@ -159,6 +160,7 @@ class Calls:
 
     pieces: set = field(default_factory=set)
     inside: set = field(default_factory=set)
+    refused: object = None
     ready_made: set = field(default_factory=set)
     running: object = None
     lost: bool = False
@@ -187,8 +189,9 @@ def watch_for_pieces():
             piece = known[id(frame.f_code)].piece
             (calls.pieces if calls.running is None else calls.inside).add(piece)
             calls.running = calls.running or frame
-        elif event == "call" and calls.running is None and (name := name_elsewhere(frame)):
-            calls.ready_made.add(name)
+        elif event == "call" and calls.running is None and calls.refused:
+            name = name_elsewhere(frame, calls.refused)
+            calls.ready_made.update({name} if name else ())
         elif event == "return" and frame is calls.running:
             calls.running = None
 

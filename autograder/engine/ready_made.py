@@ -3,6 +3,7 @@
 import re
 import sys
 from contextlib import contextmanager
+from functools import lru_cache
 from inspect import CO_OPTIMIZED
 
 from torch import nn
@@ -24,8 +25,7 @@ NORMS = (
     *("layer_norm", "group_norm", "rms_norm", "instance_norm", "batch_norm"),
     *("layernorm", "groupnorm", "rmsnorm", "instancenorm", "batchnorm"),
 )
-ANYTHING_REFUSED = re.compile("|".join((*SOFTMAX, *NORMS)), re.IGNORECASE)
-# Other libraries that have ready-made what is built here.
+# Other libraries than torch and NumPy that have ready-made what is built here.
 LIBRARIES = (
     *("scipy", "sklearn", "statsmodels", "jax", "flax", "haiku", "equinox", "optax", "tensorflow"),
     *("keras", "mxnet", "paddle", "tinygrad", "cupy", "thinc", "fastai", "timm", "transformers"),
@@ -47,15 +47,16 @@ class Functions(TorchFunctionMode):
 
 
 @contextmanager
-def watch_for_ready_made(calls):
+def watch_for_ready_made(calls, fragments):
     """Gives a set that fills with the names of torch functions, and of torch's modules as torch
     calls them (nn.LayerNorm); a learner's own class may have any name.
 
     Args:
         calls: Calls of stand-bys, in which torch may do whatever it likes, and of what other
             libraries have ready-made.
+        fragments: of the names of what is refused; of other libraries, only such names are kept.
     """
-    names = set()
+    names, calls.refused = set(), pattern(tuple(fragments))
 
     def note(module, inputs):
         if calls.by_course(sys._getframe(1)):
@@ -75,19 +76,45 @@ def watch_for_ready_made(calls):
         hook.remove()
 
 
-def name_elsewhere(frame):
+@lru_cache
+def pattern(fragments):
+    """Finds names that contain one of the fragments."""
+    return re.compile("|".join(map(re.escape, fragments)), re.IGNORECASE)
+
+
+def name_elsewhere(frame, wanted):
     """What another library calls a function that is refused, such as scipy.special.softmax, when it
-    begins; "" if it is none. (Torch does not see these.)"""
+    begins; "" if it is none. (Torch does not see these. What NumPy has in C is not seen here,
+    either: np.dot, np.add.)
+
+    Args:
+        wanted: a pattern of such names.
+    """
     code = frame.f_code
-    if "-packages" not in code.co_filename or not ANYTHING_REFUSED.search(code.co_name):
-        return ""  # Debian says dist-packages
-    parts = str(frame.f_globals.get("__name__")).split(".")
-    if parts[0] not in LIBRARIES or not code.co_flags & CO_OPTIMIZED:  # a class, being imported
+    if not is_installed(code) or not wanted.search(code.co_name):
         return ""
+    parts = str(frame.f_globals.get("__name__")).split(".")
+    library = parts[0]
+    known = is_numpys(frame) if library == "numpy" else library in LIBRARIES
+    if not known or not code.co_flags & CO_OPTIMIZED:  # a class, being imported
+        return ""
+    if hasattr(sys.modules.get(library), code.co_name):
+        return f"{library}.{code.co_name}"  # as people call it: numpy.eye lies in numpy.lib
     public = [part for part in parts if not part.startswith("_")]
     return ".".join([*public, code.co_name])
 
 
+def is_installed(code):
+    return "-packages" in code.co_filename  # Debian says dist-packages
+
+
+def is_numpys(frame):
+    """Is this a function of NumPy's that was asked for by its name? Not what NumPy does inside, and
+    not how it looks at arguments before."""
+    asked = frame.f_back is not None and not is_installed(frame.f_back.f_code)
+    return asked and not frame.f_code.co_name.endswith("_dispatcher")
+
+
 def refused(used, fragments):
     """Those of the used names that contain one of the fragments."""
-    return [name for name in used if any(part in name.lower() for part in fragments)]
+    return [name for name in used if fragments and pattern(tuple(fragments)).search(name)]

@@ -111,8 +111,9 @@ def call(returns=("output",), sizes=None, **arguments):
 
 
 # What is watched for while an implementation runs: nothing; whether the course's own pieces are
-# called; and torch's ready-made functions and modules, too, which doubles the time.
-NOTHING, PIECES, EVERYTHING = range(3)
+# called; or, with a list of fragments of names, ready-made functions and modules as well, which
+# doubles the time.
+NOTHING, PIECES = range(2)
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
@@ -120,7 +121,7 @@ def run(subject, trial, device="cpu", watch=NOTHING, made=None):
     """Run an implementation on a trial; whatever it raises becomes part of the Answer.
 
     Args:
-        watch: what else to note, NOTHING, PIECES or EVERYTHING.
+        watch: what else to note: NOTHING, PIECES, or a list of what is refused, too.
         made: a dict to keep modules in.
     """
     answer = Answer()
@@ -192,8 +193,8 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
                 around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
             if watch and number == 0:  # watching doubles the time, and later calls do the same
                 calls = around.enter_context(watch_for_pieces())
-                if watch == EVERYTHING:
-                    used = around.enter_context(watch_for_ready_made(calls))
+                if watch != PIECES:
+                    used = around.enter_context(watch_for_ready_made(calls, watch))
             returned = target(*given.values(), **options)
         if watch and number == 0:
             answer.facts["ready made"] = sorted(used)

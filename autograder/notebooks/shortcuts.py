@@ -61,12 +61,12 @@ def places(nodes, source):
 
 
 def is_library(module):
-    return (module or "").split(".")[0] in ("torch", *LIBRARIES)
+    return (module or "").split(".")[0] in ("torch", "numpy", *LIBRARIES)
 
 
 def roots_in(tree):
-    """What a cell calls torch, other libraries, and their parts."""
-    roots = {"torch", "F", "nn"}
+    """What a cell calls torch, NumPy, other libraries, and their parts."""
+    roots = {"torch", "F", "nn", "np"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             aliases = [alias for alias in node.names if is_library(alias.name)]

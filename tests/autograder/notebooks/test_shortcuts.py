@@ -22,6 +22,8 @@ from course.checks import all_exercises, find
         ("import scipy\ny = scipy.special.log_softmax(x)", SOFTMAX),
         ("import jax.nn as j\ny = j.softmax(x)", SOFTMAX),
         ("y = F.scaled_dot_product_attention(a, b, c, attn_mask=x)", SOFTMAX),
+        ("y = np.linalg.norm(a, axis=-1)", ("norm",)),
+        ("from numpy.linalg import norm as length", ("norm",)),
     ],
 )
 def test_it_is_found(source, fragments):
