@@ -150,6 +150,7 @@ def make_shell():
 
     autograder.check = check_later
     autograder.wrong = wrong_elsewhere
+    autograder.use = use_what_is_graded
     return shell
 
 
@@ -162,6 +163,13 @@ def make_originals(shell):
 def check_later(subject=None, *arguments, **options):
     """What learners' own calls of check do while a notebook is graded."""
     print("(Checked by the judge, when the notebook is graded.)")
+
+
+def use_what_is_graded(course):
+    """What autograder.use does while a notebook is graded: which course it is, is settled."""
+    from ..engine.course import current
+
+    return current()
 
 
 def wrong_elsewhere(exercise, *mistakes):

@@ -606,6 +606,19 @@ print(json.dumps([name for name in sys.modules if name.startswith(wanted)]))
     assert all(name.startswith(given) for name in set(names) - ours)
 
 
+def test_which_course_it_is_is_settled_there(keeper):
+    """A notebook's first cell may say it for its learners' machines."""
+    with keeper.open(LIMITS) as box:
+        found = said(
+            box,
+            """
+import autograder, json
+print(json.dumps(autograder.use("path/to/a_course").id))
+""",
+        )
+    assert found == "transformer_by_hand"
+
+
 def wait_for_end(pid, seconds=5.0):
     """What still runs below a process when so much time has passed."""
     deadline = time.monotonic() + seconds
