@@ -16,7 +16,7 @@ c = get_config()  # noqa: F821
 
 c.CourseDirectory.course_id = "{id}"
 c.ClearSolutions.enforce_metadata = True
-# A lesson trains small models: nbgrader's own limit of 30 seconds a cell is too short.
+# nbgrader's own limit of 30 seconds a cell is short where a cell trains even a small model.
 c.ExecutePreprocessor.timeout = 300
 
 # Learners' cells run in a sandbox, and a judge outside looks at what they made.

@@ -382,7 +382,7 @@ def looks_of(graded, kept):
             )
             if names:
                 reasons.append(
-                    f"Torch's or the course's own version did the work: {', '.join(names)}."
+                    f"A ready-made version, or the course's own, did the work: {', '.join(names)}."
                 )
             reasons += [
                 f"Graded with less protection than others: {protection}."
