@@ -7,6 +7,7 @@ import random
 import sys
 import warnings
 
+import numpy
 import torch
 
 PRINTED = 400  # so many characters of what the learner's code prints are shown
@@ -37,7 +38,7 @@ def undisturbed(seed=0):
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
     grad, threads = torch.is_grad_enabled(), torch.get_num_threads()
-    python_state, cwd = random.getstate(), working_folder()
+    python_state, numpys_state, cwd = random.getstate(), numpy.random.get_state(), working_folder()
     printed = Printed()
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -52,6 +53,7 @@ def undisturbed(seed=0):
         torch.set_num_threads(1)  # for inputs as small as these, others would only be in the way
         set_seed(seed)
         random.seed(seed)
+        numpy.random.seed(seed % 2**32)
         torch.set_default_dtype(torch.float32)
         torch.set_grad_enabled(True)
         try:
@@ -63,6 +65,7 @@ def undisturbed(seed=0):
             torch.set_grad_enabled(grad)
             torch.set_num_threads(threads)
             random.setstate(python_state)
+            numpy.random.set_state(numpys_state)
             if cwd is not None:
                 os.chdir(cwd)
 

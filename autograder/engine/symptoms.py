@@ -3,6 +3,7 @@
 import functools
 import itertools
 import re
+from typing import NamedTuple
 
 import torch
 
@@ -16,6 +17,23 @@ DIGITS = {
     torch.float64: "16",
 }
 alike = functools.partial(close, roughly=True)  # to describe an answer its own dtype will do
+
+
+class Words(NamedTuple):
+    """What a library calls things."""
+
+    array: str
+    axis: str
+    in_place: str
+
+
+TORCHS = Words("tensor", "dimension", "a name that ends in `_`")
+NUMPYS = Words("array", "axis", "`.sort()`, `out=`")
+
+
+def words(seen):
+    """The words of the library that the exercise is written in."""
+    return NUMPYS if seen.trial.numpy else TORCHS
 
 
 class Seen(dict):
@@ -144,7 +162,7 @@ def explain_error(seen, difference):
         much = f"{int(wanted[1]) / 1e9:.1f} GB of memory at once," if wanted else "memory,"
         return (
             f"Your code asked for {much} more than it may have, for inputs as small as these "
-            f"{with_inputs(seen, seen.answer.begun)}. Which tensor in it is so large?"
+            f"{with_inputs(seen, seen.answer.begun)}. Which {words(seen).array} in it is so large?"
         )
     message = problem.message.strip().splitlines()[0] if problem.message.strip() else "no message"
     return f"Your code raised {problem.kind}: {message} {with_inputs(seen, seen.answer.begun)}"
@@ -235,8 +253,8 @@ def explain_changed(seen, difference):
     changed, names = listing(difference.yours), " and ".join(difference.yours)
     return (
         f"Your code changed its argument {changed}: whoever called it finds other numbers in "
-        f"{names} afterwards. Look for an operation that works in place (`+=`, `/=`, a name that "
-        f"ends in `_`, or writing into a slice)."
+        f"{names} afterwards. Look for an operation that works in place (`+=`, `/=`, "
+        f"{words(seen).in_place}, or writing into a slice)."
     )
 
 
@@ -312,7 +330,7 @@ def describe_relation(seen, difference):
     if a.numel() > 2:
         if float(a.max() - a.min()) == 0:
             return f"All numbers of your {name} are {number(a.flatten()[0])}, whatever goes in."
-        text = proportional(a, b, name) or rearranged(yours, expected, name)
+        text = proportional(a, b, name) or rearranged(yours, expected, name, words(seen).axis)
         if text:
             return text
     wrong = (a - b).abs()
@@ -349,23 +367,24 @@ def proportional(a, b, name):
     return None
 
 
-def rearranged(a, b, name):
+def rearranged(a, b, name, axis="dimension"):
     """Is it the right answer in another order?"""
+    plural = {"dimension": "dimensions", "axis": "axes"}
     for dim in range(a.dim()):
         if a.shape[dim] > 1 and alike(a.flip(dim), b):
-            return f"Your {name} is right, but in reverse order along dimension {dim}."
+            return f"Your {name} is right, but in reverse order along {axis} {dim}."
         for step in (1, -1):
             inner = a.shape[dim] - 1
             if inner > 1 and alike(
                 a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner)
             ):
                 way = "later" if step > 0 else "earlier"
-                return f"Your {name} is right, but one place {way} along dimension {dim}."
+                return f"Your {name} is right, but one place {way} along {axis} {dim}."
     if 2 <= a.dim() <= 4:
         for order in itertools.permutations(range(a.dim())):
             moved = a.permute(order)
             if order != tuple(range(a.dim())) and moved.shape == b.shape and alike(moved, b):
-                return f"Your {name} is right but for the order of its dimensions."
+                return f"Your {name} is right but for the order of its {plural[axis]}."
     if alike(a.flatten().sort().values, b.flatten().sort().values) and a.numel() > 3:
         return f"Your {name} has the right numbers in the wrong places."
     right = [row for row in range(len(a)) if alike(a[row], b[row])] if a.dim() > 1 else []

@@ -319,13 +319,23 @@ def note_returned(answer, returned, names, suffix):
             # A copy: a later call may write into the same memory.
             answer.arrays[name + suffix] = value.detach().to("cpu").clone()
             outputs.append(value)
-        elif isinstance(value, numpy.ndarray) and value.dtype.kind in "biuf":
+        elif isinstance(value, numpy.ndarray) and is_ordinary(value):
             answer.arrays[name + suffix] = torch.as_tensor(value.copy())
-        elif isinstance(value, (bool, int, float, numpy.generic)):
+        elif isinstance(value, bool | int | float) or is_number(value):
             answer.arrays[name + suffix] = torch.as_tensor(value, dtype=torch.float64)
         elif isinstance(value, nn.Module):
             note_module(answer, value, suffix)
     return outputs
+
+
+def is_ordinary(value):
+    """Has it numbers of a kind that torch has, too? NumPy also has texts, objects, …"""
+    dtype = numpy.asarray(value).dtype
+    return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
+
+
+def is_number(value):
+    return isinstance(value, numpy.generic) and is_ordinary(value)
 
 
 def note_module(answer, module, suffix):
@@ -370,7 +380,7 @@ def describe_value(value):
     if isinstance(value, torch.Tensor):
         return "a tensor"
     if isinstance(value, numpy.ndarray):
-        return "an array"
+        return "an array" if is_ordinary(value) else f"an array of dtype {value.dtype}"
     if isinstance(value, bool | numpy.bool_):
         return "True or False"
     if isinstance(value, int | numpy.integer):

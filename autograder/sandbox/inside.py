@@ -180,7 +180,7 @@ def sendable(answer):
             assert array.numel() * array.element_size() <= wire.LARGEST_ARRAY
         except Exception:
             del answer.arrays[name]
-            answer.facts[f"{name} is an ordinary tensor"] = False
+            answer.facts[f"{name} is made of ordinary numbers"] = False
     return answer
 
 

@@ -53,3 +53,63 @@ def test_what_numpy_does_inside_is_not_the_learners(warmup):
         return np.sqrt(np.sum(apart**2, axis=2))
 
     assert told(warmup, "pairwise_distances", roots).passed
+
+
+def test_words_are_numpys(warmup):
+    def in_place(a, b):
+        a -= a[:1]
+        return a[:, :1] - b[:, 0]
+
+    said = told(warmup, "running_mean", lambda x, window: mean(x, window)[..., ::-1]).message
+    assert "in reverse order along axis 0" in said
+    said = told(warmup, "pairwise_distances", lambda a, b: [[1.0]]).message
+    assert "Your code returned a list" in said
+    assert "an array" in said
+    said = told(warmup, "one_hot", changes_its_labels).message
+    assert "changed its argument `labels`" in said
+    assert "`.sort()`" in said
+    for answer in (changes_its_labels, in_place):
+        assert "tensor" not in told(warmup, "one_hot", answer).message
+
+
+def mean(x, window):
+    return np.lib.stride_tricks.sliding_window_view(x, window, axis=-1).mean(-1)
+
+
+def changes_its_labels(labels, classes):
+    found = (labels[:, None] == np.arange(classes)).astype(float)
+    labels += 1
+    return found
+
+
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [(object, "object"), (str, "<U32"), (complex, "complex128"), (np.longdouble, "longdouble")],
+)
+def test_arrays_of_other_things_than_numbers_are_called_so(warmup, dtype, kind):
+    kind = str(np.dtype(kind))
+    said = told(warmup, "one_hot", lambda labels, n: np.eye(n)[labels].astype(dtype)).message
+    assert "ready-made" in said  # np.eye; and nothing failed
+    said = told(warmup, "pairwise_distances", lambda a, b: distances(a, b).astype(dtype)).message
+    assert f"Your code returned an array of dtype {kind}" in said
+
+
+def distances(a, b):
+    return np.sqrt(((a[:, None] - b) ** 2).sum(-1))
+
+
+def test_a_check_leaves_numpys_random_numbers_alone_and_has_its_own(warmup):
+    def noise(x, window):
+        np.random.seed(3)
+        return np.random.rand(*mean(x, window).shape)
+
+    def more_noise(x, window):
+        return np.random.rand(*mean(x, window).shape)
+
+    np.random.seed(1)
+    expected = np.random.rand(3)
+    np.random.seed(1)
+    told(warmup, "running_mean", noise)
+    assert (np.random.rand(3) == expected).all()
+    first, again = (told(warmup, "running_mean", more_noise).yours for _ in range(2))
+    assert first.tolist() == again.tolist()
