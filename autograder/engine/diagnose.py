@@ -19,7 +19,7 @@ from .exam import kept_of
 from .limits import PATIENCE
 
 # What a second mistake may break without hiding the first one's numbers.
-BESIDES = ("dtype", "changed")
+BESIDES = {"dtype", "changed"}
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
 

@@ -10,7 +10,7 @@ import torch
 
 from . import limits, pieces
 from .compare import differences
-from .diagnose import Diagnosis, Record, diagnose
+from .diagnose import BESIDES, Diagnosis, Record, diagnose
 from .exam import Exam
 from .isolation import undisturbed
 from .limits import SECONDS, OutOfTime, time_limit
@@ -167,16 +167,20 @@ def broken_properties(exercise, records):
             promise = by_aspect.get(difference.aspect, record.promise)
             broken.setdefault(promise.name, (record, difference))
     for promise in exercise.properties:
-        if not promise.probes and not was_seen(promise, records):
+        if not promise.probes and not was_seen(promise, records, BESIDES & by_aspect.keys()):
             broken.setdefault(promise.name, next((r, r.found[0]) for r in records if r.found))
     return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
 
 
-def was_seen(promise, records):
-    """Code that never works keeps no promises: it does not even get as far as breaking them."""
+def was_seen(promise, records, besides):
+    """Code that never works keeps no promises: it does not even get as far as breaking them.
+
+    Args:
+        besides: what an answer that works may do wrong, as it has a price of its own.
+    """
     if "names" in promise.aspects:
         return any("missing" in record.answer.facts for record in records)
-    return any(not record.found for record in records)
+    return any(all(d.aspect in besides for d in record.found) for record in records)
 
 
 def explain_broken(verdict, exam, subject, records, broken, patience):

@@ -98,6 +98,12 @@ def distances(a, b):
     return np.sqrt(((a[:, None] - b) ** 2).sum(-1))
 
 
+def test_what_is_only_in_another_dtype_keeps_the_promises_of_other_kinds(warmup):
+    verdict = told(warmup, "one_hot", lambda y, n: (y[:, None] == np.arange(n)).astype("float32"))
+    assert verdict.missing == ["the numbers are float64"]
+    assert "labels stay as they were" in verdict.works
+
+
 def test_a_check_leaves_numpys_random_numbers_alone_and_has_its_own(warmup):
     def noise(x, window):
         np.random.seed(3)

@@ -152,7 +152,7 @@ def test_half_precision_earns_no_more_than_what_is_in_it(root, dtype):
 
     plain = functools.partial(attention, root=root)
     points = [examine(ATTENTION, each, seed=1).score for each in (half, plain)]
-    assert points[0] < points[1]
+    assert points[0] < points[1] if root else points[0] <= points[1]
     points = [
         examine(ATTENTION, each, seed=1).score for each in (half_hides_too_little, hides_too_little)
     ]
