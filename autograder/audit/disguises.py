@@ -7,6 +7,7 @@ tries all of them on all known mistakes.
 import functools
 import inspect
 
+import numpy
 import torch
 from torch import nn
 
@@ -55,9 +56,19 @@ def disguised(implementation, disguise):
 def dressed(value, disguise):
     if isinstance(value, torch.Tensor):
         return disguise(value)
+    if isinstance(value, numpy.ndarray):
+        return dressed_array(value, disguise)
     if isinstance(value, tuple | list):
         return type(value)(dressed(each, disguise) for each in value)
     if isinstance(value, nn.Module):
         for parameter in value.parameters():
             parameter.data = disguise(parameter.data).detach()
     return value
+
+
+def dressed_array(value, disguise):
+    """The same for an array of NumPy's, which has no bfloat16 and no gradient."""
+    if value.dtype.kind not in "biuf":
+        return value
+    disguised = disguise(torch.as_tensor(value.copy())).detach()
+    return value if disguised.dtype == torch.bfloat16 else disguised.numpy()

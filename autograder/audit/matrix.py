@@ -154,14 +154,21 @@ def are_told_apart(exam, one, other):
 
 
 def audit_disguises(exams, row, mistakes):
-    """No mistake may earn more for being cast, wrapped or detached."""
+    """No mistake may earn more for being cast, wrapped or detached. (Where all that is wrong is the
+    dtype, the cast to the right one is no disguise.)"""
     exercise = exams[0].exercise
     for mistake in mistakes:
         wrong = build(exercise, (mistake.id,))
-        plain = {exam.seed: points(exam, wrong) for exam in exams}
+        plain = [tried(exam, wrong) for exam in exams]
         for name, disguise in DISGUISES.items():
             dressed = disguised(wrong, disguise)
-            more = {exam.seed: points(exam, dressed) - plain[exam.seed] for exam in exams}
+            after = [tried(exam, dressed) for exam in exams]
+            if any(map(is_in_dtype, plain)) and not any(map(differing, after)):
+                continue
+            more = {
+                exam.seed: points(exercise, now) - points(exercise, before)
+                for exam, now, before in zip(exams, after, plain)
+            }
             row.disguises += 1
             row.worth_no_more += max(more.values()) <= 0
             row.faults += [
@@ -171,13 +178,26 @@ def audit_disguises(exams, row, mistakes):
             ]
 
 
-def points(exam, implementation):
-    """What an implementation earns."""
+def tried(exam, implementation):
+    """The records of an implementation's answers."""
     with undisturbed(exam.seed):
-        records = try_everything(exam.exercise, Subject(implementation), exam.questions())
-    broken = broken_properties(exam.exercise, records)
-    kept = [promise for promise in exam.exercise.properties if promise.name not in broken]
-    return sum(promise.points for promise in kept)
+        return try_everything(exam.exercise, Subject(implementation), exam.questions())
+
+
+def differing(records):
+    """All in which the answers differ from the right ones."""
+    return [difference for record in records for difference in record.found]
+
+
+def is_in_dtype(records):
+    """Is the dtype all that is wrong?"""
+    return {difference.aspect for difference in differing(records)} == {"dtype"}
+
+
+def points(exercise, records):
+    """What the answers earn."""
+    broken = broken_properties(exercise, records)
+    return sum(promise.points for promise in exercise.properties if promise.name not in broken)
 
 
 def audit_right_answers(exams, row):
