@@ -3,12 +3,15 @@
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-NEEDED = ("torch", "numpy", "jupyterlab", "nbgrader", "matplotlib", "seaborn")
+from ..engine.course import CourseNotFoundError, current
+
+NEEDED = ("torch", "numpy", "nbgrader", "matplotlib")
 
 
 @dataclass
@@ -30,7 +33,7 @@ def python():
     version = platform.python_version()
     found = f"{version} ({sys.executable})"
     if sys.version_info >= (3, 15):
-        return Finding("Python", found, "the course is made for 3.11 to 3.14", needed=False)
+        return Finding("Python", found, "this is made for 3.11 to 3.14", needed=False)
     return Finding("Python", found)
 
 
@@ -38,7 +41,17 @@ def package(name):
     try:
         return Finding(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, "not installed", "make setup  (or: pip install -e .)")
+        return Finding(name, "not installed", f"pip install {name}  (in a checkout: make setup)")
+
+
+def needed_by_course():
+    """The names of the packages that the course in use asks for, as far as it is installed."""
+    try:
+        asked = importlib.metadata.requires(current().distribution) or ()
+    except (CourseNotFoundError, importlib.metadata.PackageNotFoundError, ValueError):
+        return []
+    names = [re.match(r"[\w.-]+", line)[0] for line in asked if "extra ==" not in line]
+    return [name for name in names if name != "autograder-engine"]
 
 
 def gpu():
@@ -130,7 +143,7 @@ def processors():
 
 
 def main():
-    packages = [package(name) for name in NEEDED]
+    packages = [package(name) for name in dict.fromkeys([*NEEDED, *needed_by_course()])]
     findings = [python(), *packages, kernel(), commands(), processors(), gpu(), sandbox()]
     print("\n".join(map(str, findings)))
     missing = [finding for finding in findings if finding.remedy and finding.needed]

@@ -51,9 +51,7 @@ def run(arguments):
     check.add_argument(
         "files", metavar="FILE", nargs="*", help="files or folders (default: exercises/)"
     )
-    check.add_argument(
-        "--exercise", metavar="ID", help="check only this one, e.g. attention.softmax"
-    )
+    check.add_argument("--exercise", metavar="ID", help="check only this one, LESSON.NAME")
     check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
     check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
     check.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -73,7 +71,7 @@ def run(arguments):
 
     about = "grade what a class has handed in"
     grade = commands.add_parser("grade", help=about, description=f"{about.capitalize()}.")
-    grade.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    grade.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
     grade.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
     grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
@@ -91,13 +89,13 @@ def run(arguments):
 
     about = "say whether the records of grading are as they were written"
     kept = commands.add_parser("records", help=about, description=f"{about.capitalize()}.")
-    kept.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    kept.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
     kept.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
     kept.set_defaults(run=look_at_records)
 
     about = "write a page about what a class has understood, and what not yet"
     report = commands.add_parser("report", help=about, description=f"{about.capitalize()}.")
-    report.add_argument("assignment", metavar="ASSIGNMENT", help="e.g. 01_attention")
+    report.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
     report.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
     report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
     report.set_defaults(run=report_on_class)

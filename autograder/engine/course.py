@@ -38,7 +38,7 @@ class Command:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Course:
     """What the engine has to know of a course.
 
@@ -84,6 +84,10 @@ class Course:
     commands: dict[str, Command] = field(default_factory=dict)
     handed_in: tuple[str, ...] = ()
     distribution: str = ""
+
+    def __repr__(self):
+        """What a notebook shows below a cell that ends with `autograder.use(…)`."""
+        return f"<course {self.id}: {self.title}>"
 
     @property
     def lessons(self):
@@ -239,7 +243,7 @@ def installed():
 def the_only_one():
     found = installed()
     if len(found) == 1:
-        return next(iter(found.values())).load()
+        return of_entry_point(next(iter(found.values())))
     if not found:
         raise CourseNotFoundError(
             "No course is installed. Say which one you mean: `autograder --course FOLDER …`, or "
@@ -251,11 +255,26 @@ def the_only_one():
     )
 
 
+def of_entry_point(point):
+    """The Course that is installed so."""
+    try:
+        found = point.load()
+    except (ImportError, AttributeError) as error:
+        raise CourseNotFoundError(
+            f"The course {point.name!r} is installed, and cannot be loaded: {error}."
+        ) from None
+    if not isinstance(found, Course):
+        raise CourseNotFoundError(
+            f"{point.name!r} is installed, and is no Course, but of type {type(found).__name__}."
+        )
+    return found
+
+
 def named(name):
     """The Course that a text names."""
     points = installed()
     if name in points:
-        return points[name].load()
+        return of_entry_point(points[name])
     try:
         if ":" in name and os.sep not in name:
             found = load(name)
