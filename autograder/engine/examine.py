@@ -10,6 +10,7 @@ import torch
 
 from . import limits, pieces
 from .compare import differences
+from .course import current
 from .diagnose import BESIDES, Diagnosis, Record, diagnose
 from .exam import Exam
 from .isolation import undisturbed
@@ -23,12 +24,18 @@ from .verdict import Verdict
 # The diagnoses where somebody else's code did the work: torch's, or the course's.
 READY_MADE, BORROWED = SHORTCUTS = "ready_made", "borrowed"
 THE_COURSES_OWN = (
+    "This is the course's own {name}. Run the cell with your own version again, and then this one."
+)
+STANDS_IN = (
     "This is the course's own {name}, which stands in for yours until yours is right. Run the cell "
     "with your own version again, and then this one."
 )
 LET_OTHERS = (
     "Your code calls the course's own {names}. What comes later may be built on it; this exercise "
     "asks you to write `{name}` yourself."
+)
+LET_ANSWER = (
+    "Your code calls the course's own {names}; this exercise asks you to write `{name}` yourself."
 )
 
 
@@ -75,7 +82,8 @@ def examine_learners(
 
 def not_yours(exercise, seed=None):
     """The Verdict on the course's own version, handed in."""
-    verdict = stopped(exercise, seed, THE_COURSES_OWN.format(name=exercise.name))
+    said = STANDS_IN if current().stand_bys else THE_COURSES_OWN
+    verdict = stopped(exercise, seed, said.format(name=exercise.name))
     verdict.diagnosis, verdict.missing, verdict.hints = BORROWED, [], ()
     return verdict
 
@@ -137,7 +145,8 @@ def verdict_on(exam, subject, records, patience=None):
     elif borrowed:
         verdict.score, verdict.diagnosis = 0, BORROWED
         names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
-        verdict.explanation = [LET_OTHERS.format(names=names, name=exercise.name)]
+        said = LET_OTHERS if current().stand_bys else LET_ANSWER
+        verdict.explanation = [said.format(names=names, name=exercise.name)]
         verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
     elif ready_made:
         verdict.score, verdict.diagnosis = 0, READY_MADE

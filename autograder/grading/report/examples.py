@@ -23,6 +23,8 @@ def told(exercise_id, diagnosis):
             return says, f"This exercise is about building the thing{instead}"
         if diagnosis == BORROWED:
             says = "Your code lets the course's own version of this piece do the work."
+            if not current().stand_bys:
+                return says, "This exercise asks you to write it yourself."
             return says, "It stands in for yours in what comes later; here it is what you build."
         mistake = exercise.mistake(diagnosis)
     except KeyError:
