@@ -16,6 +16,7 @@ PAGES = sorted(
         "notebooks/*.md",
         "notebooks/lessons/*.md",
         "exercises/*.md",
+        "examples/*/*.md",
     )
     for path in ROOT.glob(pattern)
 )
