@@ -256,7 +256,7 @@ def test_who_needs_a_look_and_why(course, page):
     assert looks["ed"] == [
         "In the sandbox: a cell was stopped after 30 seconds.",
         "Handed in: 01_attention.ipynb ends in the middle.",
-        "Torch's or the course's own version did the work: attention.softmax.",
+        "A ready-made version, or the course's own, did the work: attention.softmax.",
         "Graded with less protection than others: level 1 (limits, Landlock, seccomp).",
         "check_softmax: the 4 points given by hand hide 0 given automatically.",
     ]
