@@ -3,7 +3,8 @@
 COURSE is what the autograder is given of it.
 
 places        where its other folders lie, in a checkout and where it was installed
-checks        how each exercise is checked: probes, mistakes, hints
+checks        how each exercise is checked: probes, promises, hints
+mistakes      what goes wrong in each: diffs, with what to say
 stand_ins     small models that exercises are given
 bank          right and wrong answers of others, by which the checks are judged
 
@@ -81,6 +82,7 @@ COURSE = Course(
     reference="solutions",
     stand_bys="course.stand_bys",
     stand_ins="course.stand_ins",
+    mistakes="course/mistakes",
     bank="course/bank",
     calls=("course.quiz:QUIZ", "course.capstone:CAPSTONE"),
     builds_from="course.mine",

@@ -15,9 +15,8 @@ to be recognised: an id; `a + b` for two that are both to be recognised, or at l
 import linecache
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..engine.course import current, folder_of
+from ..engine.course import current
 
 HEAD = re.compile(r"^# %% (\w+): (.+)$")
 EXPECT = re.compile(r"^# expect: (.+)$")
@@ -56,8 +55,7 @@ class Entry:
 
 def folder():
     """Where the bank of the course in use lies."""
-    package, *inner = current().bank.split("/")
-    return Path(folder_of(package) or package, *inner)
+    return current().folder(current().bank)
 
 
 def read(kind, lesson):

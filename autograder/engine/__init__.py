@@ -4,6 +4,10 @@ From what is asked to what is said:
 
     course         the course whose exercises are checked: one object that the engine is given
     exercise       what an exercise consists of: properties, probes, mistakes, hints
+    mistake_files  what goes wrong, as it is written down: diffs, with words
+    diffs          finds a diff's lines in the model answer, or says why they are not there
+    statements     Python without its spaces: what statements mean, and which words they consist of
+    spans          the smallest parts that change, so that mistakes can be made together
     drawing        draws random inputs from a seed
     trial          runs an implementation on drawn inputs, and notes what came of it
     isolation      whatever that code changes around it is put back
@@ -12,7 +16,7 @@ From what is asked to what is said:
     ready_made     which ready-made functions ran
     subject        the implementation that is examined, wherever its code lives
     compare        is that the expected answer, and if not, in which respect?
-    mistakes       wrong implementations: the reference with a small edit
+    mistakes       wrong implementations: the reference with a mistake made
     exam           the questions that a seed draws, and what model answer and mistakes answer
     diagnose       which of them gives the learner's answers?
     symptoms       words for wrong answers of no known kind

@@ -54,6 +54,8 @@ class Course:
         stand_bys: the same with versions that may be given to learners, to build on; "" if no
             exercise is built on another.
         stand_ins: a module with the small models that exercises are given; see trial.StandIn.
+        mistakes: a folder with what goes wrong, as "package/folder": a file <lesson>/<name>.md for
+            each exercise; see mistake_files.
         bank: a folder with right and wrong answers of others, as "package/folder"; see audit.bank.
         calls: objects that tell what other calls than check(…) earn; see PointsCall.
         builds_from: a module from which cells take the pieces that are there, to build on.
@@ -74,6 +76,7 @@ class Course:
     reference: str
     stand_bys: str = ""
     stand_ins: str = ""
+    mistakes: str = ""
     bank: str = ""
     calls: tuple[str, ...] = ()
     builds_from: str = ""
@@ -115,9 +118,15 @@ class Course:
         if lesson not in self.bound:
             module = importlib.import_module(f"{self.checks}.{lesson}")
             found = [getattr(module, name) for name in self.syllabus[lesson]]
-            bound = [dataclasses.replace(each, package=self.reference) for each in found]
-            self.bound[lesson] = tuple(bound)
+            self.bound[lesson] = tuple(map(self.bind, found))
         return self.bound[lesson]
+
+    def bind(self, exercise):
+        """An Exercise that knows where its model answer and its mistakes lie."""
+        file = ""
+        if self.mistakes:
+            file = str(self.folder(self.mistakes) / exercise.module / f"{exercise.name}.md")
+        return dataclasses.replace(exercise, package=self.reference, written_in=file)
 
     def all_exercises(self):
         """{id: Exercise}, in the order of the course."""
@@ -144,6 +153,11 @@ class Course:
     def folders(self):
         """{package at the top: its folder}"""
         return {name: folder_of(name) for name in self.packages}
+
+    def folder(self, name):
+        """Where a folder lies that is named as "package/folder"."""
+        package, *inner = name.split("/")
+        return Path(self.folders.get(package) or folder_of(package) or package, *inner)
 
     def stand_by(self, name):
         """The stand-by of an exercise."""

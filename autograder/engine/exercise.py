@@ -2,8 +2,9 @@
 
 A course holds one `Exercise` for each thing that a learner writes. A property is a
 promise that earns points, with the probes that test it. A probe is a function: from a `Draw` it
-makes a `Trial`, which any implementation can be run on. A mistake is a small edit of the
-reference's source, with what to say to someone who makes it.
+makes a `Trial`, which any implementation can be run on. A mistake is a diff of the
+reference's source, with what to say to someone who makes it; the mistakes of an exercise stand in
+a file, and are read when they are asked for.
 """
 
 import importlib
@@ -11,7 +12,9 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
+from . import mistake_files
 from .trial import Trial
 
 Probe = Callable[..., Trial]
@@ -40,61 +43,30 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A wrong way that learners go, as an edit of the reference.
-
-    Args:
-        id: its short name, unique in its exercise.
-        edits: pairs (old, new); each old text stands in the reference's source, and is replaced.
-        says: what happened, in the learner's terms; {braces} name measures and sizes.
-        look: what to look at next; never the answer.
-        line: a regular expression that finds the learner's line where it probably happened.
-        same_as: the id of another mistake that is the same mathematics, so that no input can tell
-            them apart.
-        variations: other edits that make the same mistake, for those who did something harmless in
-            another way that shows only together with the mistake.
-    """
-
-    id: str
-    edits: tuple[tuple[str, str], ...]
-    says: str
-    look: str
-    line: str = ""
-    same_as: str = ""
-    variations: tuple[tuple[tuple[str, str], ...], ...] = ()
-
-    @property
-    def ways(self):
-        """{way: edits}: the mistake itself under its id, and its variations as id/1, id/2, …"""
-        varied = {f"{self.id}/{n}": edits for n, edits in enumerate(self.variations, start=1)}
-        return {self.id: self.edits} | varied
-
-
-@dataclass(frozen=True)
 class Exercise:
     """One thing that a learner writes.
 
     Args:
         id: <module>.<name>
         properties: what is promised, in the order in which a learner should look at it.
-        mistakes: what is known to go wrong.
         hints: three steps: a nudge, the idea, the shape of the answer; never the line itself.
         refuses: fragments of the names of ready-made versions (see ready_made).
         instead: what to build it from instead, if a ready-made version is refused.
         measures: numbers of the learner's run that messages may name, each a function of a Seen.
         symptoms: functions of a Seen that describe a wrong answer of no known kind, or give None.
         package: where the model answer lies, in its module; the course fills this in.
+        written_in: the file of its mistakes; the course fills this in, too.
     """
 
     id: str
     properties: tuple[Property, ...]
-    mistakes: tuple[Mistake, ...]
     hints: tuple[str, str, str]
     refuses: tuple[str, ...] = ()
     instead: str = ""
     measures: dict[str, Callable] = field(default_factory=dict)
     symptoms: tuple[Callable, ...] = ()
     package: str = ""
+    written_in: str = ""
 
     @property
     def module(self):
@@ -117,6 +89,23 @@ class Exercise:
     def source(self):
         """The reference's own lines, which mistakes are edits of."""
         return inspect.getsource(self.reference)
+
+    @cached_property
+    def source_place(self):
+        """(file, line) where these lines begin."""
+        place = Path(inspect.getsourcefile(self.reference))
+        return f"{place.parent.name}/{place.name}", inspect.getsourcelines(self.reference)[1]
+
+    @cached_property
+    def mistakes(self):
+        """What is known to go wrong: the Mistakes in its file."""
+        return mistake_files.read(self.written_in) if self.written_in else ()
+
+    @cached_property
+    def edits(self):
+        """{way of making a mistake: its Edits of the source}, as far as they have been asked for;
+        see mistakes.edits_of."""
+        return {}
 
     @cached_property
     def built(self):

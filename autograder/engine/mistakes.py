@@ -1,4 +1,4 @@
-"""Wrong implementations: the reference with a small edit, ready to run.
+"""Wrong implementations: the reference with a mistake made, ready to run.
 
 Also what the break-it labs use: `wrong("attention.softmax", "not_stable")`.
 """
@@ -12,20 +12,48 @@ import types
 import torch
 
 from .course import current
+from .diffs import DiffError
+from .mistake_files import MistakeFileError
 from .pieces import vouch_for
+from .spans import applied, replayed
 
 NUMBERS = itertools.count()
 
 
+def edits_of(exercise, way):
+    """The Edits of the reference's source that make a mistake in this way."""
+    if way not in exercise.edits:
+        mistake = exercise.mistake(way)
+        try:
+            exercise.edits[way] = mistake.ways[way].edits(exercise.source, *exercise.source_place)
+        except DiffError as error:
+            raise MistakeFileError(mistake.place[0], error.line, error.sentence) from None
+    return exercise.edits[way]
+
+
 def edited_source(exercise, ways):
-    """The reference's source with one or more mistakes made; None if they do not go together."""
-    source = exercise.source
-    for way in ways:
-        for old, new in exercise.mistake(way).ways[way]:
-            if source.count(old) != 1:
-                return None
-            source = source.replace(old, new)
+    """The reference's source with one or more mistakes made; None if they do not go together.
+
+    They do if they change different parts of it, or if one finds its place in what the others
+    have made.
+    """
+    made = [edits_of(exercise, way) for way in ways]
+    source = applied(exercise.source, made)
+    if source is None:
+        orders = (one_by_one(exercise.source, order) for order in (made, made[::-1]))
+        source = next((found for found in orders if found is not None), None)
     return source
+
+
+def one_by_one(source, made):
+    """The source with each of several changes made in what the ones before it have left."""
+    changed = source
+    for edits in made:
+        here = edits if changed is source else replayed(edits, source, changed)
+        changed = None if here is None else applied(changed, [here])
+        if changed is None:
+            return None
+    return changed
 
 
 def build(exercise, ways):
@@ -46,7 +74,11 @@ def compiled(exercise, ways):
     module = types.ModuleType(f"{exercise.package}.{exercise.module}")
     everyday = {"math": math, "torch": torch, "F": torch.nn.functional, "nn": torch.nn}
     module.__dict__.update(everyday | vars(sys.modules[exercise.reference.__module__]))
-    exec(compile(source, filename, "exec"), module.__dict__)
+    try:
+        code = compile(source, filename, "exec")
+    except SyntaxError:  # two mistakes that each leave half a sentence
+        return None
+    exec(code, module.__dict__)
     return vouch_for(getattr(module, exercise.name))
 
 

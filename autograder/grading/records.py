@@ -50,6 +50,8 @@ def depended_on():
         if package:
             folder = Path(importlib.import_module(package).__path__[0])
             yield from (path for path in folder.rglob("*") if path.suffix in SOURCES)
+    if course.mistakes:
+        yield from course.folder(course.mistakes).rglob("*.md")
     if course.stand_ins:
         yield Path(importlib.import_module(course.stand_ins).__file__)
     if course.depends_on:

@@ -1,37 +1,7 @@
 """What the checks of several lessons need."""
 
-from autograder.engine.exercise import Mistake
 from autograder.engine.symptoms import few, shape
 from autograder.engine.trial import Answer
-
-LOOK_FOR_CUTS = (
-    "Look for .detach(), .data, .item(), .numpy(), torch.tensor(...) or torch.no_grad()."
-)
-CUTS = r"detach|\.data|item|numpy|no_grad|torch\.tensor"
-
-
-def graph_cut(*edits, whom="the input"):
-    """The mistake that leaves the numbers right, and the gradient out."""
-    return Mistake(
-        "graph_cut",
-        edits,
-        f"The numbers are right, but no gradient gets back to {whom}: nothing in front of it could "
-        f"be trained.",
-        LOOK_FOR_CUTS,
-        CUTS,
-    )
-
-
-def always_float32(*edits, variations=()):
-    """The mistake that forgets the dtype of what comes in."""
-    return Mistake(
-        "always_float32",
-        edits,
-        "Whatever dtype comes in, your result is float32.",
-        "Where does your code name a dtype, or make a tensor without naming one?",
-        r"float|zeros|ones|empty|full|torch\.tensor",
-        variations=variations,
-    )
 
 
 def with_dtype(trial, dtype):

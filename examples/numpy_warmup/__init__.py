@@ -8,6 +8,7 @@ COURSE = Course(
     syllabus={"arrays": ("running_mean", "one_hot", "pairwise_distances")},
     checks="numpy_warmup.checks",
     reference="numpy_warmup.answers",
+    mistakes="numpy_warmup/mistakes",
     bank="numpy_warmup/bank",
     assignments="numpy_warmup.notebooks:assignments",
 )

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 from autograder.audit import bank
+from autograder.engine.diffs import DiffError
 from autograder.engine.examine import examine
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
+from autograder.engine.mistake_files import parsed
 from autograder.engine.mistakes import build
 from autograder.engine.trial import call
 from course import COURSE
 from course.checks.attention import masks
 
 GUIDE = (Path(__file__).parent.parent.parent / "docs" / "authors_guide.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+BLOCKS = re.findall(r"(?<!`)```python\n(.*?)```", GUIDE, re.DOTALL)
+CHAPTER, DIFF = re.findall(r"````markdown\n(.*?)````", GUIDE, re.DOTALL)
 
 
 def block(beginning):
@@ -23,15 +26,18 @@ def block(beginning):
 
 
 @pytest.fixture
-def exercise():
+def exercise(tmp_path):
     """The guide's exercise, put together from its pieces."""
-    names = vars(masks) | {"Property": Property, "Mistake": Mistake, "call": call}
+    names = vars(masks) | {"Property": Property, "call": call}
     exec(block("def causal_mask_of_some"), names)
     exec(block("properties = ("), names)
-    mistake = eval(block("Mistake("), names)
-    properties, hints = names["properties"], ("a", "b", "c")
+    (tmp_path / "causal_mask.md").write_text(CHAPTER)
     return Exercise(
-        "attention.causal_mask", properties, (mistake,), hints, package=COURSE.reference
+        "attention.causal_mask",
+        names["properties"],
+        ("a", "b", "c"),
+        package=COURSE.reference,
+        written_in=str(tmp_path / "causal_mask.md"),
     )
 
 
@@ -40,6 +46,20 @@ def test_the_exercise_works(exercise):
     verdict = examine(exercise, build(exercise, ("not_itself",)), seed=1)
     assert verdict.diagnosis == "not_itself"
     assert not verdict.passed
+
+
+def test_its_diff_applies():
+    text = f"### a\n{DIFF}It is so.\n**Look:** Here.\n"
+    [mistake] = parsed(text, "mistakes/attention/scaled_dot_product_attention.md")
+    exercise = COURSE.find("scaled_dot_product_attention")
+    assert len(mistake.diffs[0].edits(exercise.source)) >= 2
+
+
+def test_its_complaint_is_one():
+    text = CHAPTER.replace("- return key", "- return keys")
+    [mistake] = parsed(text, "causal_mask.md")
+    with pytest.raises(DiffError, match=r"the nearest line there is .* is `keys` now called `key`"):
+        mistake.diffs[0].edits(COURSE.find("causal_mask").source)
 
 
 def test_its_wrong_answer_is_one(exercise, tmp_path, monkeypatch):

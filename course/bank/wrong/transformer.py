@@ -588,7 +588,7 @@ class DecoderBlock(nn.Module):
 
 
 # %% DecoderBlock: cross-attention gets the mask of the target, and its residual is missing
-# expect: no_residual_around_cross_attention
+# expect: no_residual_around_cross_attention + mask_on_memory
 class DecoderBlock(nn.Module):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
 from autograder.engine.trial import Call, Trial, call
 
 
@@ -32,13 +32,6 @@ def what_a_mask_shows(seen):
     return f"{len(opened) + len(closed)} places of your mask are wrong: at {place} it is {what}."
 
 
-SEE = ("return key <= query", "return {}")
-
-
-def sees(mistake_id, new, says, look, line="tril|triu|<|>|return", same_as=""):
-    return Mistake(mistake_id, ((SEE[0], f"return {new}"),), says, look, line, same_as)
-
-
 causal_mask = Exercise(
     id="attention.causal_mask",
     properties=(
@@ -55,96 +48,6 @@ causal_mask = Exercise(
             (causal_mask_of_one, causal_mask_of_others),
         ),
         Property("dtype", 1, "the mask is boolean", aspects=("dtype",)),
-    ),
-    mistakes=(
-        sees(
-            "not_itself",
-            "key < query",
-            "Your diagonal is False: a position does not see itself, and the first one sees "
-            "nothing at all.",
-            "May a token look at itself?",
-        ),
-        sees(
-            "sees_next",
-            "key <= query + 1",
-            "Every position sees one token too many, the next one; that is the one it will have "
-            "to predict.",
-            "Look at the first row: how many True should be in it?",
-        ),
-        sees(
-            "inverted",
-            "key > query",
-            "Your mask is the other way round: True stands for the future.",
-            "True means: may be attended to.",
-        ),
-        sees(
-            "upper_triangle",
-            "key >= query",
-            "Your mask shows the future and hides the past: it is the upper triangle, where the "
-            "lower is asked for. Rows are queries, columns are keys.",
-            "Look at the first row: what may the first token see?",
-        ),
-        sees(
-            "sees_everything",
-            "key >= 0 * query",
-            "Your mask is True everywhere: nothing is hidden.",
-            "Which keys lie in a query's future?",
-        ),
-        sees(
-            "only_itself",
-            "key == query",
-            "Every position sees only itself: you have made the diagonal.",
-            "What came before may be seen as well.",
-        ),
-        sees(
-            "loses_first",
-            "(key <= query) & (key > 0)",
-            "The first column is False: nobody sees the first token.",
-            "Positions count from 0.",
-        ),
-        sees(
-            "one_step_back_only",
-            "(key <= query) & (key >= query - 1)",
-            "Every position sees itself and one token before, and nothing further back.",
-            "The past has no end.",
-        ),
-        sees(
-            "floats",
-            "(key <= query).float()",
-            "Your mask holds 1 and 0 as float32; expected is boolean, True and False.",
-            "A comparison is boolean by itself.",
-            r"ones|zeros|float|tril",
-        ),
-        sees(
-            "integers",
-            "(key <= query).long()",
-            "Your mask holds 1 and 0 as whole numbers; expected is boolean, True and False.",
-            "A comparison is boolean by itself.",
-            r"ones|zeros|int|long|tril",
-        ),
-        sees(
-            "minus_infinity",
-            "torch.zeros(length, length).masked_fill(key > query, float('-inf'))",
-            "Your mask holds 0 and -inf, to be added to scores; expected is boolean: True where a "
-            "query may attend.",
-            "Which of the two does the docstring ask for?",
-            r"inf|fill",
-        ),
-        sees(
-            "extra_dimension",
-            "(key <= query)[None]",
-            "Your mask has shape {your_shape}; expected is {expected_shape}: it broadcasts by "
-            "itself.",
-            "Compare the shape with the docstring.",
-            r"None|unsqueeze|view",
-        ),
-        Mistake(
-            "one_too_long",
-            (("torch.arange(length, device=device)", "torch.arange(length + 1, device=device)"),),
-            "Your mask has shape {your_shape}; expected is {expected_shape}.",
-            "How many positions are there from 0 to length - 1?",
-            r"\+ ?1",
-        ),
     ),
     hints=(
         "Draw the mask for three tokens as a table, rows for queries and columns for keys.",
@@ -188,8 +91,6 @@ def padding_of_one_sequence(draw):
     return call(tokens=draw.tokens(1, 4, 20))
 
 
-REAL = "return real[:, None, None, :]"
-
 padding_mask = Exercise(
     id="attention.padding_mask",
     properties=(
@@ -213,92 +114,6 @@ padding_mask = Exercise(
         ),
         Property("dtype", 1, "the mask is boolean", aspects=("dtype",)),
         Property("arguments", 1, "the tokens stay as they were", aspects=("changed",)),
-    ),
-    mistakes=(
-        Mistake(
-            "inverted",
-            (("tokens != pad", "tokens == pad"),),
-            "Your mask is the other way round: it shows the padding and hides the tokens.",
-            "True means: may be attended to.",
-            r"==|!=",
-        ),
-        Mistake(
-            "pad_ignored",
-            (("tokens != pad", "tokens != 0"),),
-            "With pad=7 you still hide the token 0: the number that stands for padding is not "
-            "used.",
-            "Which of your lines should speak of `pad`?",
-            r"0|bool",
-        ),
-        Mistake(
-            "greater_than_pad",
-            (("tokens != pad", "tokens > pad"),),
-            "Tokens with a smaller number than pad are hidden, too: with pad=0 that never shows.",
-            "What is a token, if it is not padding?",
-            r">",
-        ),
-        Mistake(
-            "less_than_pad",
-            (("tokens != pad", "tokens < pad"),),
-            "Only tokens with a smaller number than pad are seen.",
-            "What is a token, if it is not padding?",
-            r"<",
-        ),
-        Mistake(
-            "two_dimensions",
-            ((REAL, "return real"),),
-            "Your mask has shape (batch, length), {your_shape}. Against weights (batch, heads, "
-            "query, key) torch would take its rows for queries; expected is {expected_shape}.",
-            "Where must dimensions of size 1 stand, so that every head and every query sees the "
-            "same?",
-            r"return",
-        ),
-        Mistake(
-            "three_dimensions",
-            ((REAL, "return real[:, None, :]"),),
-            "Your mask has shape {your_shape}: it lacks a dimension for the heads; expected is "
-            "{expected_shape}.",
-            "Weights are (batch, heads, query, key): which of these does a mask not depend on?",
-            r"None|unsqueeze|view|reshape",
-        ),
-        Mistake(
-            "hides_queries",
-            ((REAL, "return real[:, None, :, None]"),),
-            "Your mask has shape {your_shape}: that hides the queries that are padding, and lets "
-            "everybody look at padded keys; expected is {expected_shape}.",
-            "Weights are (batch, heads, query, key): which of the last two is to be hidden?",
-            r"None|unsqueeze|view|reshape",
-        ),
-        Mistake(
-            "batch_in_third_place",
-            ((REAL, "return real[None, None]"),),
-            "Your mask has shape {your_shape}: the batch stands where the queries belong; "
-            "expected is {expected_shape}.",
-            "Weights are (batch, heads, query, key).",
-            r"None|unsqueeze|view|reshape",
-        ),
-        Mistake(
-            "queries_and_keys",
-            ((REAL, "return real[:, None, :, None] & real[:, None, None, :]"),),
-            "Your mask has shape {your_shape}: it hides padded queries as well, which then may "
-            "attend to nothing; expected is {expected_shape}.",
-            "What a padded query sees does no harm: nobody reads it.",
-            r"&|\*|@|logical",
-        ),
-        Mistake(
-            "floats",
-            ((REAL, "return real[:, None, None, :].float()"),),
-            "Your mask holds 1 and 0 as float32; expected is boolean, True and False.",
-            "A comparison is boolean by itself.",
-            r"float",
-        ),
-        Mistake(
-            "integers",
-            ((REAL, "return real[:, None, None, :].long()"),),
-            "Your mask holds 1 and 0 as whole numbers; expected is boolean, True and False.",
-            "A comparison is boolean by itself.",
-            r"int|long",
-        ),
     ),
     hints=(
         "Which of the numbers in `tokens` are real tokens? That is one comparison.",

@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
 from autograder.engine.ready_made import ATTENTION
 from autograder.engine.trial import Call, Trial
 
@@ -65,9 +65,6 @@ def self_attention_in_bfloat16(draw):
     return trial
 
 
-CALL = "return scaled_dot_product_attention(query, key, value, mask)"
-PROJECT = {name: f"{name} = x @ w_{name}" for name in ("query", "key", "value")}
-
 self_attention = Exercise(
     id="attention.self_attention",
     properties=(
@@ -99,129 +96,6 @@ self_attention = Exercise(
             aspects=("dtype",),
         ),
         Property("arguments", 1, "x and the weights stay as they were", aspects=("changed",)),
-    ),
-    mistakes=(
-        Mistake(
-            "key_from_query_weights",
-            ((PROJECT["key"], "key = x @ w_query"),),
-            "Your keys are made with w_query, so what a token looks for and what it offers is the "
-            "same.",
-            "There are three weights; which of your lines uses which?",
-            r"w_query",
-        ),
-        Mistake(
-            "query_from_key_weights",
-            ((PROJECT["query"], "query = x @ w_key"),),
-            "Your queries are made with w_key.",
-            "There are three weights; which of your lines uses which?",
-            r"w_key",
-        ),
-        Mistake(
-            "query_and_key_swapped",
-            ((PROJECT["query"], "query = x @ w_key"), (PROJECT["key"], "key = x @ w_query")),
-            "Queries are made with w_key and keys with w_query: all scores are there, but who "
-            "asks and who answers has been swapped.",
-            "There are three weights; which of your lines uses which?",
-            r"w_key",
-        ),
-        Mistake(
-            "value_from_key_weights",
-            ((PROJECT["value"], "value = x @ w_key"),),
-            "Your values are made with w_key: the output is {d_k} wide, expected is d_v={d_v}.",
-            "There are three weights; which of your lines uses which?",
-            r"value",
-        ),
-        Mistake(
-            "values_not_projected",
-            ((PROJECT["value"], "value = x"),),
-            "You mix the tokens themselves, and not their values: the output is {d_model} wide, "
-            "expected is d_v={d_v}.",
-            "What does a token hand over?",
-            r"value|x\)",
-        ),
-        Mistake(
-            "keys_as_values",
-            ((CALL, "return scaled_dot_product_attention(query, key, key, mask)"),),
-            "You mix the keys, and not the values: the output is {d_k} wide, expected is "
-            "d_v={d_v}.",
-            "What does a token hand over?",
-            r"attention",
-            same_as="value_from_key_weights",
-        ),
-        Mistake(
-            "mask_ignored",
-            ((CALL, "return scaled_dot_product_attention(query, key, value)"),),
-            "The result is right without a mask, and the same with one: the mask is not handed on.",
-            "Who needs to know about the mask?",
-            r"attention",
-        ),
-        Mistake(
-            "only_output",
-            ((CALL, CALL + "[0]"),),
-            "You return the output alone; expected are two things, (output, weights).",
-            "Compare your last line with the docstring.",
-            r"return",
-        ),
-        Mistake(
-            "swapped_results",
-            ((CALL, CALL + "[::-1]"),),
-            "You return (weights, output); expected is (output, weights).",
-            "Compare your last line with the docstring.",
-            r"return",
-        ),
-        Mistake(
-            "no_scale",
-            (
-                (
-                    CALL,
-                    "return scaled_dot_product_attention("
-                    "query * query.shape[-1] ** 0.5, key, value, mask)",
-                ),
-            ),
-            "The scores are not scaled: with d_k={d_k} the weights are too sharp.",
-            "The function that you wrote before does all of this already.",
-            r"@|matmul|einsum",
-        ),
-        Mistake(
-            "scaled_by_model_width",
-            (
-                (
-                    CALL,
-                    "return scaled_dot_product_attention("
-                    "query * (query.shape[-1] / x.shape[-1]) ** 0.5, key, value, mask)",
-                ),
-            ),
-            "The scores are divided by the root of d_model={d_model}; queries and keys are only "
-            "d_k={d_k} wide.",
-            "Whose length makes the dot product grow?",
-            r"sqrt|\*\*",
-        ),
-        Mistake(
-            "weights_transposed",
-            (
-                (PROJECT["query"], "query = x @ w_query.T"),
-                (PROJECT["key"], "key = x @ w_key.T"),
-                (PROJECT["value"], "value = x @ w_value.T"),
-            ),
-            "You turn the weights round before you multiply, and the sizes no longer fit: x is "
-            "{x}, w_query {w_query}.",
-            "Is a transpose needed, if the weights are (d_model, d_k)?",
-            r"\.T|transpose|F\.linear|linear\(",
-        ),
-        Mistake(
-            "x_in_place_of_queries",
-            ((PROJECT["query"], "query = x"), (PROJECT["key"], "key = x")),
-            "You compare the tokens themselves: neither queries nor keys are projected.",
-            "What are w_query and w_key for?",
-            r"attention|@",
-        ),
-        Mistake(
-            "always_float32",
-            ((CALL, f"a, b = {CALL[7:]}\n    return a.to(torch.float32), b.to(torch.float32)"),),
-            "Whatever dtype comes in, your output and weights are float32.",
-            "Where does your code name a dtype, or make a tensor without naming one?",
-            r"float|zeros|ones|empty|torch\.tensor",
-        ),
     ),
     hints=(
         "Query, key and value are three views of the same x. What makes them different?",

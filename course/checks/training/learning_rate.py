@@ -2,7 +2,7 @@
 
 import torch
 
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number
 from autograder.engine.trial import Answer, Call, Trial
 
@@ -68,10 +68,6 @@ def rate_at_end(seen):
     return number(seen.yours["rate"][-1])
 
 
-RISING = "rising = step * warmup**-1.5"
-FALLING = "falling = step**-0.5"
-RATE = "return d_model**-0.5 * min(rising, falling)"
-AT_LEAST_ONE = "step = max(step, 1)"
 LOOK_AT_CURVE = (
     "Draw your rate over the steps, to ten times the warm-up: it should rise in a straight line, "
     "and then fall, more and more slowly."
@@ -79,7 +75,6 @@ LOOK_AT_CURVE = (
 LOOK_AT_WARMUP = (
     "The two expressions in the minimum are to be equal at step {warmup}: put that step into both."
 )
-ROOTS = r"\*\*|sqrt|pow"
 
 learning_rate = Exercise(
     id="training.learning_rate",
@@ -113,227 +108,6 @@ learning_rate = Exercise(
             look="0 to the power of -0.5 is no number. What could step 0 be answered with?",
         ),
         Property("float", 1, "the rate is a Python float", aspects=("returned",)),
-    ),
-    mistakes=(
-        Mistake(
-            "larger_of_both",
-            ((RATE, RATE.replace("min", "max")),),
-            "You take the larger of the two expressions: the rate falls while it should rise, and "
-            "afterwards rises for ever.",
-            LOOK_AT_CURVE,
-            r"max",
-        ),
-        Mistake(
-            "no_warmup",
-            ((RATE, RATE.replace("min(rising, falling)", "falling")),),
-            "There is no warm-up: your rate has its highest value at step 1, and falls from there.",
-            "Which of the two expressions in the formula grows with the step, and is it ever the "
-            "smaller one in your code? Look at the signs of the exponents.",
-            r"min|return",
-            variations=(((RISING, "rising = step * warmup**1.5"),),),
-        ),
-        Mistake(
-            "never_falls",
-            ((RATE, RATE.replace("min(rising, falling)", "rising")),),
-            "Your rate rises for ever: {end_rate} at step {last}.",
-            LOOK_AT_CURVE,
-            r"return",
-        ),
-        Mistake(
-            "root_of_step_grows",
-            ((FALLING, "falling = step**0.5"),),
-            "Your rate never falls: what should hold it back after the warm-up is the root of the "
-            "step, which grows, and not one over the root.",
-            "Look at the signs of the exponents.",
-            r"sqrt|\*\* ?0\.5|pow",
-        ),
-        Mistake(
-            "constant_after_warmup",
-            ((FALLING, "falling = warmup**-0.5"),),
-            "The warm-up is right, but afterwards your rate stays where it is: {end_rate} at step "
-            "{last}.",
-            "What does the formula do with the step once the warm-up is over?",
-            r"warmup ?\*\* ?-0\.5|sqrt|min|if",
-        ),
-        Mistake(
-            "falls_with_the_step",
-            ((FALLING, "falling = warmup**0.5 / step"),),
-            "The warm-up is right, but afterwards your rate falls as 1 / step, and so too fast: "
-            "after four times as many steps it is to be half, and yours is a quarter.",
-            "By which power of the step does the formula fall?",
-            r"/ ?step|step ?\*\*",
-        ),
-        Mistake(
-            "falls_as_one_over_step",
-            ((FALLING, "falling = step**-1.0"),),
-            "What holds your rate back is 1 / step, and not one over the root of the step.",
-            "Compare both exponents of the step with the formula.",
-            r"/ ?step|step ?\*\*",
-        ),
-        Mistake(
-            "falls_in_a_straight_line",
-            ((FALLING, "falling = warmup**-0.5 * max(0.0, 2 - step / warmup)"),),
-            "The warm-up is right, but afterwards your rate falls in a straight line, and is 0 "
-            "from step {twice} on.",
-            "By which power of the step does the formula fall?",
-            r"/ ?warmup|- ?step",
-        ),
-        Mistake(
-            "exponents_swapped",
-            ((RISING, "rising = step * warmup**-0.5"), (FALLING, "falling = step**-1.5")),
-            "The two exponents have changed places: the -1.5 belongs to the warm-up, and the -0.5 "
-            "to the step.",
-            LOOK_AT_WARMUP,
-            ROOTS,
-        ),
-        Mistake(
-            "warmup_rooted",
-            ((RISING, "rising = step * warmup**-0.5"),),
-            "Your warm-up is over after very few steps: you multiply the step by warmup^-0.5.",
-            LOOK_AT_WARMUP,
-            r"warmup|sqrt",
-        ),
-        Mistake(
-            "divided_by_warmup",
-            ((RISING, "rising = step / warmup"),),
-            "Your warm-up is over too soon: you divide the step by warmup={warmup}, so that the "
-            "two expressions meet long before step {warmup}.",
-            LOOK_AT_WARMUP,
-            r"/ ?warmup|warmup ?\*\*",
-        ),
-        Mistake(
-            "rises_too_high",
-            (
-                (
-                    RATE,
-                    "return d_model**-0.5 * (step / warmup if step < warmup else falling)",
-                ),
-            ),
-            "Your warm-up leads up to d_model^-0.5, and from there the rate drops at once to "
-            "where it should be: the two pieces do not meet at step {warmup}.",
-            LOOK_AT_WARMUP,
-            r"/ ?warmup",
-        ),
-        Mistake(
-            "grows_with_width",
-            ((RATE, RATE.replace("-0.5", "0.5")),),
-            "Your rate is multiplied by the root of d_model={d_model}, and so {d_model} times what "
-            "it should be: a wider model is to learn in smaller steps.",
-            "Look at the sign of the exponent of d_model.",
-            r"d_model",
-        ),
-        Mistake(
-            "divided_by_width",
-            ((RATE, RATE.replace("d_model**-0.5", "(1 / d_model)")),),
-            "You divide by d_model={d_model}, and not by its root.",
-            "Compare the exponent of d_model with the formula.",
-            r"d_model",
-        ),
-        Mistake(
-            "width_left_out",
-            ((RATE, RATE.replace("d_model**-0.5 * ", "")),),
-            "Your rate is the same for every width: d_model={d_model} is not in it.",
-            "Compare with the formula: which factor stands in front of the minimum?",
-            r"min|return",
-        ),
-        Mistake(
-            "scaled_to_one",
-            ((RATE, "return warmup**0.5 * min(rising, falling)"),),
-            "Your curve has the right shape, but its highest value is always 1: the width of the "
-            "model and the length of the warm-up do not scale it.",
-            "Put step {warmup} into the formula: what comes out?",
-            r"warmup",
-        ),
-        Mistake(
-            "width_only_while_rising",
-            ((RATE, "return min(d_model**-0.5 * rising, falling)"),),
-            "Only one of your two expressions is multiplied by d_model^-0.5.",
-            "Where do the brackets of the minimum begin and end?",
-            r"min",
-        ),
-        Mistake(
-            "width_only_while_falling",
-            ((RATE, "return min(rising, d_model**-0.5 * falling)"),),
-            "Only one of your two expressions is multiplied by d_model^-0.5.",
-            "Where do the brackets of the minimum begin and end?",
-            r"min",
-        ),
-        Mistake(
-            "both_added",
-            ((RATE, RATE.replace("min(rising, falling)", "(rising + falling)")),),
-            "You add the two expressions up; at every step only one of them is to count.",
-            "Which of the two counts, the smaller or the larger one?",
-            r"\+",
-        ),
-        Mistake(
-            "both_multiplied",
-            ((RATE, RATE.replace("min(rising, falling)", "rising * falling")),),
-            "You multiply the two expressions; at every step only one of them is to count.",
-            "Which of the two counts, the smaller or the larger one?",
-            r"\*",
-        ),
-        Mistake(
-            "one_step_ahead",
-            ((AT_LEAST_ONE, "step = step + 1"),),
-            "Your rate is always that of the next step: at step {first} you give that of the one "
-            "after it. Steps are counted from 1 here.",
-            "Is there a + 1 that only step 0 needs?",
-            r"\+ ?1|\+= ?1",
-        ),
-        Mistake(
-            "one_step_behind",
-            ((AT_LEAST_ONE, "step = max(step - 1, 1)"),),
-            "Your rate is always that of the step before: steps are counted from 1 here.",
-            "Is there a - 1 in your code?",
-            r"- ?1|-= ?1",
-        ),
-        Mistake(
-            "always_4000",
-            ((AT_LEAST_ONE, "step, warmup = max(step, 1), 4000"),),
-            "Your warm-up always takes 4000 steps; here {warmup} were asked for.",
-            "Look for a number that should be `warmup`.",
-            r"4000",
-        ),
-        Mistake(
-            "nothing_left_of_division",
-            ((RISING, "rising = step // warmup**1.5"),),
-            "Your rate is 0 during the warm-up: `//` divides whole numbers and drops the rest.",
-            "Which division keeps what comes after the point?",
-            r"//",
-        ),
-        Mistake(
-            "no_answer_at_step_zero",
-            ((AT_LEAST_ONE, "pass"),),
-            "At step 0 Python stops: 0 to the power of -0.5 is no number. Schedulers that begin to "
-            "count at 0 would run into it.",
-            "What could step 0 be answered with?",
-            r"step ?\*\*|sqrt|pow|/ ?step",
-            variations=(
-                ((AT_LEAST_ONE, "pass"), (FALLING, "falling = 1 / step**0.5")),
-                ((AT_LEAST_ONE, "pass"), (FALLING, "falling = math.pow(step, -0.5)")),
-            ),
-        ),
-        Mistake(
-            "high_at_step_zero",
-            ((AT_LEAST_ONE, "step = step or warmup"),),
-            "At step 0 your rate is higher than at step 1: the warm-up is to begin low.",
-            "What could step 0 be answered with?",
-            r"0|inf|torch",
-            variations=(((AT_LEAST_ONE, 'if step == 0:\n        return float("inf")'),),),
-        ),
-        Mistake(
-            "a_tensor",
-            (
-                (
-                    RATE,
-                    "return torch.tensor(d_model**-0.5 * min(rising, falling))",
-                ),
-            ),
-            "The numbers are right, but you give a tensor; an optimiser wants a plain number.",
-            "Python's own min and ** are enough here; a tensor of one number becomes a float by "
-            ".item().",
-            r"torch",
-        ),
     ),
     hints=(
         "Put step = warmup into both expressions of the minimum: what do you notice?",

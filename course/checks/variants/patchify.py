@@ -2,13 +2,11 @@
 
 import torch
 
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
 from autograder.engine.trial import call
 
 from ..shared import (
-    always_float32,
     expected_shape,
-    graph_cut,
     with_dtype,
     with_gradients,
     with_strides,
@@ -66,13 +64,6 @@ def cut_in_bfloat16(draw):
     return with_dtype(cut_up(draw), torch.bfloat16)
 
 
-INTO = "patches = images.unflatten(3, (width // size, size)).unflatten(2, (height // size, size))"
-ORDER = "patches = patches.permute(0, 2, 4, 1, 3, 5)"
-FLAT = "return patches.flatten(3).flatten(1, 2)"
-BY_LOOPS = (
-    "[images[..., i * size : i * size + size, j * size : j * size + size].flatten(1) "
-    "for i in range(height // size) for j in range(height // size)]"
-)
 LOOK_AT_PIXELS = (
     "Number the pixels of a 4 x 6 image with torch.arange(24), and see which of them your first "
     "patch has."
@@ -91,10 +82,6 @@ def first_patch(seen):
     if torch.equal(got.sort().values.cpu(), right.sort().values.cpu()):
         return "Your first patch has the right pixels, but in another order."
     return f"Your first patch holds pixels from outside the top left {size} x {size}."
-
-
-def ordered(mistake_id, order, says, look=LOOK_AT_PIXELS, line=r"permute|transpose|rearrange"):
-    return Mistake(mistake_id, ((ORDER, f"patches = patches.permute({order})"),), says, look, line)
 
 
 patchify = Exercise(
@@ -128,163 +115,6 @@ patchify = Exercise(
             aspects=("dtype",),
         ),
         Property("arguments", 1, "the images stay as they were", aspects=("changed",)),
-    ),
-    mistakes=(
-        Mistake(
-            "reshape_only",
-            (
-                (
-                    INTO,
-                    "patches = images.reshape(images.shape[0], -1, images.shape[1] * size * size)",
-                ),
-                (ORDER, "pass"),
-                (FLAT, "return patches"),
-            ),
-            "The shape is right and the pixels are in the wrong places: a reshape alone takes them "
-            "as they lie in memory, so that your first patch is a piece of the first row.",
-            LOOK_AT_PIXELS,
-            r"view|reshape",
-        ),
-        Mistake(
-            "channels_moved_first",
-            (
-                (
-                    INTO,
-                    "patches = images.permute(0, 2, 3, 1).reshape(images.shape[0], -1, "
-                    "images.shape[1] * size * size)",
-                ),
-                (ORDER, "pass"),
-                (FLAT, "return patches"),
-            ),
-            "You put the channels last and then reshape: your first patch is a piece of the first "
-            "row of pixels, and no square.",
-            LOOK_AT_PIXELS,
-            r"view|reshape|permute",
-        ),
-        Mistake(
-            "as_many_columns_as_rows",
-            ((INTO, f"return torch.stack({BY_LOOPS}, 1)"),),
-            "You cut as many columns as there are rows of patches; this image has {down} rows "
-            "and {across} columns of them.",
-            "Is every image square?",
-            r"range|//|shape",
-        ),
-        Mistake(
-            "windows_overlap",
-            ((INTO, "return F.unfold(images, size).transpose(1, 2)"),),
-            "Your windows move on by one pixel and overlap: {your_shape}, expected "
-            "{expected_shape}.",
-            "How far is it from one patch to the next?",
-            r"unfold|range",
-        ),
-        ordered(
-            "channels_last",
-            "0, 2, 4, 3, 5, 1",
-            "Your patches hold the right pixels, but the channels of a pixel stand side by side; "
-            "asked for is channel by channel, channels · size · size.",
-            "In which order does the docstring list what is in a patch?",
-        ),
-        ordered(
-            "column_by_column",
-            "0, 4, 2, 1, 3, 5",
-            "Your patches come column by column; asked for is row by row.",
-            "Which patch is the second one: right of the first, or below it?",
-        ),
-        ordered(
-            "pixels_column_by_column",
-            "0, 2, 4, 1, 5, 3",
-            "The pixels inside your patches stand column by column: each patch is mirrored along "
-            "its diagonal.",
-            LOOK_AT_PIXELS,
-        ),
-        ordered(
-            "everything_column_by_column",
-            "0, 4, 2, 1, 5, 3",
-            "Both your patches and the pixels inside them come column by column; asked for is row "
-            "by row.",
-            "Have height and width changed places somewhere?",
-        ),
-        Mistake(
-            "channel_by_channel",
-            (
-                (ORDER, "patches = patches.permute(0, 1, 2, 4, 3, 5)"),
-                (FLAT, "return patches.flatten(4).flatten(1, 3)"),
-            ),
-            "You have a patch for every channel, and not one with all channels: {your_shape}, "
-            "expected {expected_shape}.",
-            "What should be in one patch?",
-            r"permute|transpose|reshape|view",
-        ),
-        ordered(
-            "rows_and_places_mixed",
-            "0, 3, 5, 1, 2, 4",
-            "You took the places inside a patch for the patches: {your_shape}, expected "
-            "{expected_shape}.",
-            "After cutting a dimension in two, which part is the number of the patch?",
-        ),
-        ordered(
-            "rows_of_patches",
-            "0, 2, 3, 1, 4, 5",
-            "Your patches are whole rows of pixels: {your_shape}, expected {expected_shape}.",
-            "Which dimensions say where a patch lies, and which what is in it?",
-        ),
-        Mistake(
-            "every_nth_pixel",
-            (
-                (
-                    INTO,
-                    "patches = images.unflatten(3, (size, width // size)).unflatten(2, (size, "
-                    "height // size))",
-                ),
-                (ORDER, "patches = patches.permute(0, 3, 5, 1, 2, 4)"),
-            ),
-            "Your patches hold pixels from all over the image, {down} rows and {across} columns "
-            "apart; asked for are squares of neighbours.",
-            "After cutting a dimension in two, which part stands first: the patch, or the place in "
-            "it?",
-            r"unflatten|view|reshape|::",
-        ),
-        Mistake(
-            "down_and_across_left_apart",
-            ((FLAT, "return patches.flatten(3)"),),
-            "Your result has shape {your_shape}: rows and columns of patches are still two "
-            "dimensions; expected {expected_shape}.",
-            "Which dimensions become one?",
-            r"return",
-        ),
-        Mistake(
-            "pixels_left_apart",
-            ((FLAT, "return patches.flatten(1, 2)"),),
-            "Your result has shape {your_shape}: a patch is still a small image; expected is a row "
-            "of numbers, {expected_shape}.",
-            "Which dimensions become one?",
-            r"return",
-        ),
-        Mistake(
-            "features_before_patches",
-            ((FLAT, f"{FLAT}.transpose(1, 2)"),),
-            "Your result has shape {your_shape}, (batch, features, patches), as F.unfold gives it; "
-            "expected {expected_shape}.",
-            "A patch is a word: what has the same place as `length`?",
-            r"unfold|return",
-        ),
-        Mistake(
-            "batch_lost",
-            ((FLAT, "return patches.flatten(3).flatten(0, 2)"),),
-            "Your result has shape {your_shape}: the patches of all images are in one row; "
-            "expected {expected_shape}.",
-            "The batch stays a dimension of its own.",
-            r"view|reshape|flatten|cat",
-        ),
-        Mistake(
-            "channels_averaged",
-            ((FLAT, "return patches.mean(3).flatten(3).flatten(1, 2)"),),
-            "You average the channels: {your_shape}, expected {expected_shape}.",
-            "What is in a patch?",
-            r"mean|sum",
-        ),
-        graph_cut((FLAT, f"{FLAT}.detach()"), whom="the images"),
-        always_float32((FLAT, f"{FLAT}.float()")),
     ),
     hints=(
         "Draw an image of 4 x 6 pixels with patches of 2 x 2 and number patches and pixels.",

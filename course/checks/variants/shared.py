@@ -9,9 +9,6 @@ from autograder.engine.trial import Answer, Call, StandIn
 LATER = (" (call 2)", " (call 3)", " (call 4)", " (call 5)")
 
 
-ALL_FLOAT = "query, key, value = query.float(), key.float(), value.float()\n    "
-
-
 def watched(trial, what, limit):
     """The trial with tensors that remember how large those get that are made of them."""
     arguments = trial.calls[0].arguments

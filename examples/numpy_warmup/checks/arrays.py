@@ -1,8 +1,8 @@
-"""The exercises of the one lesson: what is drawn, what earns points, and what goes wrong."""
+"""The exercises of the one lesson: what is drawn, and what earns points."""
 
 import torch
 
-from autograder.engine.exercise import Exercise, Mistake, Property
+from autograder.engine.exercise import Exercise, Property
 from autograder.engine.trial import call
 
 
@@ -46,54 +46,6 @@ running_mean = Exercise(
         ),
         Property("changed", 1, "x stays as it was", aspects=("changed",)),
     ),
-    mistakes=(
-        Mistake(
-            "last_missing",
-            (("[-1] - window + 1)", "[-1] - window)"),),
-            "You average {length} - {window} windows; one more fits: the one that ends with the "
-            "last number.",
-            "In a series of 5, where may a window of 5 begin?",
-            r"window",
-        ),
-        Mistake(
-            "sum_not_mean",
-            ((".mean(axis=-1)", ".sum(axis=-1)"),),
-            "Your numbers are {window} times too large: each window is added up, and not divided.",
-            "What's the running mean of 2, 2, 2, 2?",
-            r"sum|cumsum|\+",
-        ),
-        Mistake(
-            "blocks",
-            (("[-1] - window + 1)", "[-1] - window + 1, step=window)"),),
-            "Your windows don't overlap: after each one you jump ahead by {window} numbers.",
-            "Which numbers does your second window average, and how many of them were in the "
-            "first one, too?",
-            r"reshape|step|range|::",
-        ),
-        Mistake(
-            "padded",
-            (
-                (
-                    "starts = np",
-                    "before = np.zeros((*x.shape[:-1], (window - 1) // 2))\n"
-                    "    after = np.zeros((*x.shape[:-1], window // 2))\n"
-                    "    x = np.concatenate([before, x, after], axis=-1)\n"
-                    "    starts = np",
-                ),
-            ),
-            "You give {length} means: zeros are put around the series, and averaged with it.",
-            "How many windows of {window} lie wholly inside {length} numbers?",
-            r"pad|zeros|same|concatenate",
-        ),
-        Mistake(
-            "divided_by_length",
-            ((".mean(axis=-1)", ".sum(axis=-1) / x.shape[-1]"),),
-            "Each of your sums is divided by {length}, the length of the series; {window} numbers "
-            "went into it.",
-            "How many numbers does one window add up?",
-            r"/|len|shape|size",
-        ),
-    ),
     hints=(
         "Take a series of 5 and a window of 3. Write down which positions each window covers.",
         "Positions can be a table, with a row per window: where it starts, plus 0, 1, 2, … "
@@ -130,47 +82,6 @@ one_hot = Exercise(
         Property("single", 1, "one label makes one row", (one_label,)),
         Property("dtype", 1, "the numbers are float64", aspects=("dtype",)),
         Property("changed", 1, "labels stay as they were", aspects=("changed",)),
-    ),
-    mistakes=(
-        Mistake(
-            "counts_from_one",
-            (("len(labels)), labels]", "len(labels)), labels - 1]"),),
-            "Your ones stand a column too far left: label 1 is in column 0, and label 0 wraps "
-            "around to column {classes} - 1.",
-            "In which column does label 0 belong?",
-            r"- *1|\+ *1",
-        ),
-        Mistake(
-            "transposed",
-            (("return hot", "return hot.T"),),
-            "You have a row per class and a column per label, {classes} × {n}; it's the other way "
-            "round.",
-            "There are {n} labels. How many rows should there be?",
-            r"zeros|\.T|arange|None",
-        ),
-        Mistake(
-            "width_of_its_own",
-            (("(len(labels), classes)", "(len(labels), labels.max() + 1)"),),
-            "You make as many columns as the largest label asks for. Here, {classes} classes were "
-            "wanted, and the last ones don't occur.",
-            "What would the next batch of labels get, with other labels in it?",
-            r"max|unique|zeros",
-        ),
-        Mistake(
-            "every_row",
-            (("hot[np.arange(len(labels)), labels]", "hot[:, labels]"),),
-            "All your rows are the same: whatever label occurs anywhere, its column is 1 in each "
-            "of the {n} rows.",
-            "What does `hot[:, 2] = 1` change, in how many rows?",
-            r"\[ *: *,",
-        ),
-        Mistake(
-            "booleans",
-            (("return hot", "return hot == 1"),),
-            "The places are right, and what stands there is True and False, not 1.0 and 0.0.",
-            "What's the dtype of a comparison?",
-            r"==|bool",
-        ),
     ),
     hints=(
         "Do it on paper for the labels 2, 0 and 3 classes. What do you know before you look at "
@@ -210,46 +121,6 @@ pairwise_distances = Exercise(
         Property("sizes", 2, "one point or one dimension will do", (one_dimension, one_point)),
         Property("itself", 2, "a point has distance 0 from itself", (a_cloud_and_itself,)),
         Property("changed", 1, "a and b stay as they were", aspects=("changed",)),
-    ),
-    mistakes=(
-        Mistake(
-            "squared",
-            (("np.sqrt((apart**2).sum(axis=-1))", "(apart**2).sum(axis=-1)"),),
-            "Your distances are squared: from (0, 0) to (3, 4) you'd walk 25, not 5.",
-            "Which step of Pythagoras comes last?",
-            r"return|sum",
-        ),
-        Mistake(
-            "manhattan",
-            (("np.sqrt((apart**2).sum(axis=-1))", "np.sqrt(apart**2).sum(axis=-1)"),),
-            "You add up how far apart the {d} coordinates are: from (0, 0) to (3, 4) that's 7, as "
-            "a taxi drives. In a straight line it's 5.",
-            "What happens first, the sum or the root?",
-            r"abs|sqrt|sum",
-        ),
-        Mistake(
-            "transposed",
-            (("sum(axis=-1))", "sum(axis=-1)).T"),),
-            "Your rows belong to b: you give {m} × {n} distances, and {n} × {m} are wanted.",
-            "Which of the two arrays should your row number count?",
-            r"None|newaxis|\.T|for",
-        ),
-        Mistake(
-            "averaged",
-            ((".sum(axis=-1)", ".mean(axis=-1)"),),
-            "Your squares are averaged over the {d} dimensions, so your distances come out too "
-            "short, by a factor of √{d}.",
-            "Does a point move closer when it gets one more coordinate?",
-            r"mean|/",
-        ),
-        Mistake(
-            "largest",
-            (("np.sqrt((apart**2).sum(axis=-1))", "np.abs(apart).max(axis=-1)"),),
-            "Only the largest of the {d} coordinate differences counts in your distances: from "
-            "(0, 0) to (3, 4) you'd walk 4, not 5.",
-            "What becomes of the other coordinates?",
-            r"max",
-        ),
     ),
     hints=(
         "Begin with one point and one point. What do you do with their coordinates?",
