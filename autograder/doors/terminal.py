@@ -64,6 +64,12 @@ def run(arguments):
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
     audit.set_defaults(run=run_audit)
 
+    about = "print what goes wrong in each exercise, as a document to read"
+    book = commands.add_parser("book", help=about, description=f"{about.capitalize()}.")
+    book.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
+    book.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
+    book.set_defaults(run=write_book)
+
     about = "make a ready nbgrader course in a new folder"
     course = commands.add_parser("course", help=about, description=f"{about.capitalize()}.")
     course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
@@ -283,6 +289,12 @@ def run_audit(options):
     from ..audit.matrix import main as audit
 
     return audit(options)
+
+
+def write_book(options):
+    from ..audit.book import main as write
+
+    return write(options)
 
 
 if __name__ == "__main__":

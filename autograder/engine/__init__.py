@@ -19,6 +19,7 @@ From what is asked to what is said:
     mistakes       wrong implementations: the reference with a mistake made
     exam           the questions that a seed draws, and what model answer and mistakes answer
     diagnose       which of them gives the learner's answers?
+    examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind
     learner_lines  the learner's own lines: where it happened
     examine        all of that for one implementation, up to a verdict

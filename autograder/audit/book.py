@@ -1,0 +1,75 @@
+"""autograder book: what is promised, and what goes wrong, as a document for authors.
+
+For each exercise its promises, and each mistake as a diff, with what learners are told: the numbers
+are those of an example.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from ..engine.course import current
+from ..engine.diffs import GAP
+from ..engine.examples import with_numbers
+from ..engine.mistake_files import MistakeFileError
+from ..engine.mistakes import edits_of
+
+
+def chapter(exercise):
+    """The Markdown of one exercise, in lines."""
+    yield f"# {exercise.id}: what goes wrong"
+    yield ""
+    yield "A right answer keeps these promises:"
+    yield ""
+    for promise in exercise.properties:
+        points = "1 point" if promise.points == 1 else f"{promise.points} points"
+        yield f"- {promise.says} ({points})"
+    yield ""
+    yield f"{len(exercise.mistakes)} mistakes are known."
+    for mistake in exercise.mistakes:
+        yield ""
+        yield from section(exercise, mistake)
+
+
+def section(exercise, mistake):
+    """The Markdown of one mistake, in lines."""
+    yield f"## {mistake.id}"
+    yield ""
+    for number, (way, diff) in enumerate(mistake.ways.items()):
+        edits_of(exercise, way)  # or say why it does not apply
+        if number:
+            yield from ("", "or", "")
+        yield "```python" if diff.whole else "```diff"
+        for line in diff.lines:
+            sign = "" if diff.whole or line.sign == GAP else line.sign
+            yield GAP if line.sign == GAP else f"{sign}{line.text}"
+        yield "```"
+    says, look = with_numbers(exercise, mistake)
+    yield ""
+    yield says
+    yield ""
+    yield f"**Look:** {look}"
+    if mistake.same_as:
+        yield ""
+        yield f"This is the same mathematics as `{mistake.same_as}`: no input can tell them apart."
+
+
+def main(options):
+    """Write the book to a file, or print it; gives the command's exit code."""
+    torch.set_num_threads(1)
+    try:
+        exercises = [current().find(name) for name in options.exercises or current().ids]
+        text = "\n\n".join("\n".join(chapter(exercise)) for exercise in exercises) + "\n"
+    except (KeyError, MistakeFileError) as error:
+        print(error.args[0], file=sys.stderr)
+        return 2
+    if not options.output:
+        print(text, end="")
+        return 0
+    try:
+        Path(options.output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"{options.output} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    return 0
