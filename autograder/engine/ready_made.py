@@ -10,21 +10,6 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-# Fragments of the names of what exercises refuse; a name that contains one of them counts.
-TRANSFORMER = ("transformer", "multiheadattention", "multi_head_attention")
-ATTENTION = (
-    "scaled_dot_product",
-    "flash_attention",
-    "flex_attention",
-    "efficient_attention",
-    *TRANSFORMER,
-)
-CROSS_ENTROPY = ("cross_entropy", "crossentropy")
-SOFTMAX = ("softmax", "softmin", *ATTENTION, *CROSS_ENTROPY)  # all of these make one on the way
-NORMS = (
-    *("layer_norm", "group_norm", "rms_norm", "instance_norm", "batch_norm"),
-    *("layernorm", "groupnorm", "rmsnorm", "instancenorm", "batchnorm"),
-)
 # Other libraries than torch and NumPy that have ready-made what is built here.
 LIBRARIES = (
     *("scipy", "sklearn", "statsmodels", "jax", "flax", "haiku", "equinox", "optax", "tensorflow"),

@@ -37,7 +37,7 @@ from ..notebook_run import grade
 from ..trouble import CourseError
 from . import stale
 
-RESULTS = "transformer_by_hand"  # where results wait between two of nbgrader's steps
+RESULTS = "autograder"  # where results wait between two of nbgrader's steps
 HIDDEN = re.compile(
     r"^[^\n]*BEGIN HIDDEN TESTS.*?END HIDDEN TESTS[^\n]*$", re.DOTALL | re.MULTILINE
 )

@@ -3,10 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import ATTENTION
 from autograder.engine.symptoms import alike, apart, few, number, place_of
 from autograder.engine.trial import Call, Trial, call
 
+from ..ready_made import ATTENTION
 from .softmax import LARGE
 
 WEIGHTED = ("output", "weights")

@@ -3,9 +3,9 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import ATTENTION
 from autograder.engine.trial import Call, Trial
 
+from ..ready_made import ATTENTION
 from .scaled_dot_product_attention import (
     WEIGHTED,
     output_is_no_mixture,

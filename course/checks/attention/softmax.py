@@ -3,9 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import SOFTMAX
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import call
+
+from ..ready_made import SOFTMAX
 
 
 def softmax_of_scores(draw):

@@ -3,9 +3,9 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import TRANSFORMER
 from autograder.engine.trial import Call
 
+from ..ready_made import TRANSFORMER
 from ..shared import only_dtype
 from .encoder_block import (
     BUILD,

@@ -5,10 +5,10 @@ import functools
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import TRANSFORMER
 from autograder.engine.symptoms import number, shape
 from autograder.engine.trial import Answer, Call, Trial
 
+from ..ready_made import TRANSFORMER
 from ..shared import comparable, only_dtype
 from .feed_forward import DROPPED
 from .shared import LATER, loaded, outputs

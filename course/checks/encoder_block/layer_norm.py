@@ -3,10 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import NORMS
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import Answer, Call, Trial
 
+from ..ready_made import NORMS
 from ..shared import comparable, only_dtype
 
 

@@ -3,10 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import ATTENTION
 from autograder.engine.symptoms import shape
 from autograder.engine.trial import Answer, Call, Trial
 
+from ..ready_made import ATTENTION
 from ..shared import levels
 
 BUILD = {"d_model": 12, "num_heads": 3}

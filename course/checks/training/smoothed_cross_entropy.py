@@ -3,9 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import CROSS_ENTROPY
 from autograder.engine.symptoms import number, shape
 from autograder.engine.trial import Answer, call
+
+from ..ready_made import CROSS_ENTROPY
 
 
 def loss(draw, batch=3, length=5, vocab=11, pad=0, smoothing=0.1, padded=False, spread=2.0):

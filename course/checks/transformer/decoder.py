@@ -3,8 +3,8 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import TRANSFORMER
 
+from ..ready_made import TRANSFORMER
 from .decoder_block import LOOK_AT_MASKS, NORM_FIRST, with_one_mask, write
 from .shared import DROPPED, only_dtype, with_dropout, without_dropout
 

@@ -4,10 +4,10 @@ import torch
 
 from autograder.engine.compare import close
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import TRANSFORMER
 from autograder.engine.symptoms import number
 from autograder.engine.trial import Call, Trial
 
+from ..ready_made import TRANSFORMER
 from .shared import DROPPED, OUTPUTS, alike, loaded, only_dtype, with_dropout, without_dropout
 
 BLOCK = {"d_model": 12, "num_heads": 3, "d_ff": 10}

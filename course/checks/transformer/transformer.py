@@ -3,10 +3,10 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import TRANSFORMER
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import Answer, Call, Trial
 
+from ..ready_made import TRANSFORMER
 from .decoder_block import NORM_FIRST
 from .shared import DROPPED, OUTPUTS, alike, loaded, only_dtype, with_dropout, without_dropout
 from .token_embedding import output_shape

@@ -3,9 +3,9 @@
 import torch
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.ready_made import ATTENTION
 from autograder.engine.trial import Call, Trial
 
+from ..ready_made import ATTENTION
 from ..shared import with_dtype, with_gradients, with_strides
 from .shared import watched
 

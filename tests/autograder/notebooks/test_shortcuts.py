@@ -3,10 +3,10 @@
 import pytest
 
 from autograder.audit import bank
-from autograder.engine.ready_made import ATTENTION, NORMS, SOFTMAX
 from autograder.grading.judge import suspicion
 from autograder.notebooks.shortcuts import detours, shortcuts
 from course.checks import all_exercises, find
+from course.checks.ready_made import ATTENTION, NORMS, SOFTMAX
 
 
 @pytest.mark.parametrize(
