@@ -4,6 +4,7 @@ From what is asked to what is said:
 
     course         the course whose exercises are checked: one object that the engine is given
     exercise       what an exercise consists of: properties, probes, mistakes, hints
+    promises       properties that almost every exercise has
     mistake_files  what goes wrong, as it is written down: diffs, with words
     diffs          finds a diff's lines in the model answer, or says why they are not there
     statements     Python without its spaces: what statements mean, and which words they consist of

@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy
@@ -85,6 +85,10 @@ class Trial:
     tolerance: float = 1.0
     numpy: bool = False
 
+    def but(self, **changes):
+        """The same trial with other arguments: `trial.but(gradients=True)`."""
+        return replace(self, **changes)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -108,6 +112,20 @@ class Answer:
 def call(returns=("output",), sizes=None, **arguments):
     """The Trial of a function that is called once."""
     return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
+
+
+def probe(name, make, *given, **named):
+    """The probe that draws make(draw, …) with these arguments, the same ones each time.
+
+    Args:
+        name: the probe's own, which is a part of the seed of what is drawn.
+    """
+
+    def drawn(draw):
+        return make(draw, *given, **named)
+
+    drawn.__name__ = name
+    return drawn
 
 
 # What is watched for while an implementation runs: nothing; whether the course's own pieces are

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.audit import bank
+from autograder.engine import promises
 from autograder.engine.diffs import DiffError
 from autograder.engine.examine import examine
 from autograder.engine.exercise import Exercise, Property
@@ -28,7 +29,7 @@ def block(beginning):
 @pytest.fixture
 def exercise(tmp_path):
     """The guide's exercise, put together from its pieces."""
-    names = vars(masks) | {"Property": Property, "call": call}
+    names = vars(masks) | {"Property": Property, "promises": promises, "call": call}
     exec(block("def causal_mask_of_some"), names)
     exec(block("properties = ("), names)
     (tmp_path / "causal_mask.md").write_text(CHAPTER)

@@ -2,6 +2,7 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.trial import Call, Trial, call
 
@@ -47,7 +48,7 @@ causal_mask = Exercise(
             "any length will do, one after the other",
             (causal_mask_of_one, causal_mask_of_others),
         ),
-        Property("dtype", 1, "the mask is boolean", aspects=("dtype",)),
+        promises.dtype("the mask is boolean"),
     ),
     hints=(
         "Draw the mask for three tokens as a table, rows for queries and columns for keys.",
@@ -112,8 +113,8 @@ padding_mask = Exercise(
             "a batch of one and a single token will do",
             (padding_of_one_token, padding_of_one_sequence),
         ),
-        Property("dtype", 1, "the mask is boolean", aspects=("dtype",)),
-        Property("arguments", 1, "the tokens stay as they were", aspects=("changed",)),
+        promises.dtype("the mask is boolean"),
+        promises.unchanged("the tokens stay as they were"),
     ),
     hints=(
         "Which of the numbers in `tokens` are real tokens? That is one comparison.",

@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import alike, apart, few, number, place_of
-from autograder.engine.trial import Call, Trial, call
+from autograder.engine.trial import Call, Trial, call, probe
 
 from ..ready_made import ATTENTION
 from .softmax import LARGE
@@ -26,8 +27,7 @@ def attend(draw, mask=None, batch=2, heads=3, queries=5, keys=7, d_k=4, d_v=6, s
     return Trial([Call(arguments, returns=WEIGHTED)], sizes=sizes)
 
 
-def attention_without_mask(draw):
-    return attend(draw)
+attention_without_mask = probe("attention_without_mask", attend)
 
 
 def attention_without_heads(draw):
@@ -51,8 +51,7 @@ def attention_of_sequences(draw):
     )
 
 
-def attention_to_one_token(draw):
-    return attend(draw, queries=1, keys=1)
+attention_to_one_token = probe("attention_to_one_token", attend, queries=1, keys=1)
 
 
 def attention_with_mask(draw):
@@ -79,33 +78,23 @@ def attention_with_strong_scores(draw):
 
 
 def attention_with_large_scores(draw):
-    trial = attend(draw, spread=3e4)
-    trial.tolerance = LARGE
-    return trial
+    return attend(draw, spread=3e4).but(tolerance=LARGE)
 
 
 def attention_gradients(draw):
-    trial = attend(draw, draw.mask(5, 7))
-    trial.gradients = True
-    return trial
+    return attend(draw, draw.mask(5, 7)).but(gradients=True)
 
 
 def attention_in_float64(draw):
-    trial = attend(draw, draw.mask(2, 1, 1, 7))
-    trial.dtype = torch.float64
-    return trial
+    return attend(draw, draw.mask(2, 1, 1, 7)).but(dtype=torch.float64)
 
 
 def attention_in_bfloat16(draw):
-    trial = attend(draw, draw.mask(5, 7))
-    trial.dtype = torch.bfloat16
-    return trial
+    return attend(draw, draw.mask(5, 7)).but(dtype=torch.bfloat16)
 
 
 def attention_strided(draw):
-    trial = attend(draw, draw.mask(2, 1, 5, 7), batch=2)
-    trial.strided = True
-    return trial
+    return attend(draw, draw.mask(2, 1, 5, 7), batch=2).but(strided=True)
 
 
 def weights_do_not_add_up(seen):
@@ -186,27 +175,14 @@ scaled_dot_product_attention = Exercise(
             (attention_with_strong_scores, attention_with_large_scores),
             look="What happens to your scores before the exponential, if one of them is 50000?",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach query, key and value",
-            (attention_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
+        promises.gradients("gradients reach query, key and value", attention_gradients),
+        promises.dtype(
             "the result has the dtype of the query",
-            (attention_in_float64, attention_in_bfloat16),
-            aspects=("dtype",),
+            attention_in_float64,
+            attention_in_bfloat16,
             look="Does your code make a tensor without saying which dtype?",
         ),
-        Property(
-            "arguments",
-            1,
-            "query, key, value and mask stay as they were",
-            aspects=("changed",),
-        ),
+        promises.unchanged("query, key, value and mask stay as they were"),
     ),
     hints=(
         "Follow one query on paper: its dot product with every key, then shares, then a mixture "

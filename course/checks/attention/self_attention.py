@@ -2,8 +2,9 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Call, Trial
+from autograder.engine.trial import Call, Trial, probe
 
 from ..ready_made import ATTENTION
 from .scaled_dot_product_attention import (
@@ -27,20 +28,14 @@ def project(draw, mask=None, leading=(2,), length=5, d_model=6, d_k=4, d_v=3):
     return Trial([Call(arguments, returns=WEIGHTED)], sizes=sizes)
 
 
-def self_attention_of_batch(draw):
-    return project(draw)
-
-
-def self_attention_of_one_sequence(draw):
-    return project(draw, leading=(), length=4, d_model=5, d_k=9, d_v=7)
-
-
-def self_attention_of_one_token(draw):
-    return project(draw, length=1)
-
-
-def self_attention_more_dimensions(draw):
-    return project(draw, leading=(2, 3), length=4, d_model=7, d_k=5, d_v=6)
+self_attention_of_batch = probe("self_attention_of_batch", project)
+self_attention_of_one_sequence = probe(
+    "self_attention_of_one_sequence", project, leading=(), length=4, d_model=5, d_k=9, d_v=7
+)
+self_attention_of_one_token = probe("self_attention_of_one_token", project, length=1)
+self_attention_more_dimensions = probe(
+    "self_attention_more_dimensions", project, leading=(2, 3), length=4, d_model=7, d_k=5, d_v=6
+)
 
 
 def self_attention_with_mask(draw):
@@ -48,21 +43,15 @@ def self_attention_with_mask(draw):
 
 
 def self_attention_gradients(draw):
-    trial = project(draw, draw.mask(2, 5, 5))
-    trial.gradients = True
-    return trial
+    return project(draw, draw.mask(2, 5, 5)).but(gradients=True)
 
 
 def self_attention_in_float64(draw):
-    trial = project(draw)
-    trial.dtype = torch.float64
-    return trial
+    return project(draw).but(dtype=torch.float64)
 
 
 def self_attention_in_bfloat16(draw):
-    trial = project(draw)
-    trial.dtype = torch.bfloat16
-    return trial
+    return project(draw).but(dtype=torch.bfloat16)
 
 
 self_attention = Exercise(
@@ -81,21 +70,11 @@ self_attention = Exercise(
             (self_attention_of_one_sequence, self_attention_more_dimensions),
         ),
         Property("mask", 1, "the mask is respected", (self_attention_with_mask,)),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x and all three weights",
-            (self_attention_gradients,),
-            aspects=("gradient",),
+        promises.gradients("gradients reach x and all three weights", self_attention_gradients),
+        promises.dtype(
+            "the result has the dtype of x", self_attention_in_float64, self_attention_in_bfloat16
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (self_attention_in_float64, self_attention_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x and the weights stay as they were", aspects=("changed",)),
+        promises.unchanged("x and the weights stay as they were"),
     ),
     hints=(
         "Query, key and value are three views of the same x. What makes them different?",

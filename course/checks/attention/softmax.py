@@ -2,6 +2,7 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import call
@@ -34,16 +35,14 @@ LARGE = 300.0
 
 
 def softmax_of_large_scores(draw):
-    trial = call(x=draw.normal(3, 6, scale=1e4), dim=-1)
-    trial.tolerance = LARGE
-    return trial
+    return call(x=draw.normal(3, 6, scale=1e4), dim=-1).but(tolerance=LARGE)
 
 
 def softmax_of_distant_rows(draw):
     """Rows whose scores lie thousands apart: each needs a shift of its own."""
-    trial = call(x=draw.normal(3, 6) + torch.tensor([[-5000.0], [0.0], [3000.0]]), dim=-1)
-    trial.tolerance = LARGE
-    return trial
+    return call(x=draw.normal(3, 6) + torch.tensor([[-5000.0], [0.0], [3000.0]]), dim=-1).but(
+        tolerance=LARGE
+    )
 
 
 def softmax_of_ruled_out(draw):
@@ -56,27 +55,19 @@ def softmax_of_ruled_out(draw):
 
 
 def softmax_gradients(draw):
-    trial = call(x=draw.normal(3, 7), dim=-1)
-    trial.gradients = True
-    return trial
+    return call(x=draw.normal(3, 7), dim=-1).but(gradients=True)
 
 
 def softmax_in_float64(draw):
-    trial = call(x=draw.normal(3, 7), dim=-1)
-    trial.dtype = torch.float64
-    return trial
+    return call(x=draw.normal(3, 7), dim=-1).but(dtype=torch.float64)
 
 
 def softmax_in_bfloat16(draw):
-    trial = call(x=draw.normal(3, 7), dim=-1)
-    trial.dtype = torch.bfloat16
-    return trial
+    return call(x=draw.normal(3, 7), dim=-1).but(dtype=torch.bfloat16)
 
 
 def softmax_strided(draw):
-    trial = call(x=draw.normal(5, 3), dim=-1)
-    trial.strided = True
-    return trial
+    return call(x=draw.normal(5, 3), dim=-1).but(strided=True)
 
 
 def adds_up(dim):
@@ -106,21 +97,11 @@ softmax = Exercise(
             (softmax_of_large_scores, softmax_of_distant_rows, softmax_of_ruled_out),
             look="What is the largest number whose exponential still fits into a float?",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients flow back to the scores",
-            (softmax_gradients,),
-            aspects=("gradient",),
+        promises.gradients("gradients flow back to the scores", softmax_gradients),
+        promises.dtype(
+            "the result has the dtype of the scores", softmax_in_float64, softmax_in_bfloat16
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the scores",
-            (softmax_in_float64, softmax_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "the scores that came in stay as they were", aspects=("changed",)),
+        promises.unchanged("the scores that came in stay as they were"),
     ),
     hints=(
         "Take three scores, 1, 2 and 3, and work out their weights on paper first.",

@@ -2,8 +2,9 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Call
+from autograder.engine.trial import Call, probe
 
 from ..ready_made import TRANSFORMER
 from ..shared import only_dtype
@@ -35,8 +36,7 @@ def stack_of_three(draw):
     return stack(draw, build=build, batch=3, length=4)
 
 
-def stack_norm_first(draw):
-    return stack(draw, first=True)
+stack_norm_first = probe("stack_norm_first", stack, first=True)
 
 
 def stack_with_padding(draw):
@@ -78,12 +78,10 @@ LOOK_AT_LAST_NORM = (
 Encoder = Exercise(
     id="encoder_block.Encoder",
     properties=(
-        Property(
-            "parts",
-            2,
+        promises.parts(
             "the stack has num_layers blocks, each with parameters of its own, and a final norm "
             "where there is to be one",
-            aspects=("built", "names"),
+            points=2,
         ),
         Property(
             "post_norm",
@@ -112,21 +110,9 @@ Encoder = Exercise(
             "dropout acts in training only",
             (stack_with_dropout, stack_in_training),
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x and all parameters",
-            (stack_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (stack_in_float64, stack_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x and mask stay as they were", aspects=("changed",)),
+        promises.gradients("gradients reach x and all parameters", stack_gradients),
+        promises.dtype("the result has the dtype of x", stack_in_float64, stack_in_bfloat16),
+        promises.unchanged("x and mask stay as they were"),
     ),
     hints=(
         "A stack is a loop: what one block gives is what the next one gets.",

@@ -4,14 +4,15 @@ import functools
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number, shape
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
 from ..ready_made import TRANSFORMER
-from ..shared import comparable, only_dtype
+from ..shared import comparable, loaded, only_dtype
 from .feed_forward import DROPPED
-from .shared import LATER, loaded, outputs
+from .shared import LATER, outputs
 
 # Norms inside a block may have an eps of 1e-5 or of 1e-6: with numbers of an ordinary size that
 # differs by less than these.
@@ -83,8 +84,7 @@ def block_norm_first_gradients(draw):
     return block(draw, draw.mask(2, 1, 1, 5), first=True, gradients=True)
 
 
-def block_in_float64(draw):
-    return block(draw, first=True, dtype=torch.float64)
+block_in_float64 = probe("block_in_float64", block, first=True, dtype=torch.float64)
 
 
 def block_in_bfloat16(draw):
@@ -165,8 +165,9 @@ def block_with_dropout(draw, first=False):
     return trial
 
 
-def block_norm_first_with_dropout(draw):
-    return block_with_dropout(draw, first=True)
+block_norm_first_with_dropout = probe(
+    "block_norm_first_with_dropout", block_with_dropout, first=True
+)
 
 
 def where_it_acts(x, answer):
@@ -210,12 +211,7 @@ LOOK_AT_NORMS = "Compare with the two lines in the docstring: what does each nor
 EncoderBlock = Exercise(
     id="encoder_block.EncoderBlock",
     properties=(
-        Property(
-            "parts",
-            1,
-            "attention, feed-forward and the two norms are there under their names",
-            aspects=("built", "names"),
-        ),
+        promises.parts("attention, feed-forward and the two norms are there under their names"),
         Property(
             "post_norm",
             3,
@@ -248,21 +244,11 @@ EncoderBlock = Exercise(
                 block_in_training,
             ),
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x and all parameters",
-            (block_gradients, block_norm_first_gradients),
-            aspects=("gradient",),
+        promises.gradients(
+            "gradients reach x and all parameters", block_gradients, block_norm_first_gradients
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (block_in_float64, block_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x and mask stay as they were", aspects=("changed",)),
+        promises.dtype("the result has the dtype of x", block_in_float64, block_in_bfloat16),
+        promises.unchanged("x and mask stay as they were"),
     ),
     hints=(
         "There are two sub-layers, and both are treated alike: what they give is added to what "

@@ -2,12 +2,13 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
-from ..shared import comparable, levels, only_dtype, your_shape
-from .shared import loaded, modes_alike, outputs
+from ..shared import comparable, levels, loaded, only_dtype, your_shape
+from .shared import modes_alike, outputs
 
 
 def think(draw, *leading, d_model=6, d_ff=10, **trial):
@@ -26,8 +27,7 @@ def think(draw, *leading, d_model=6, d_ff=10, **trial):
     return trial
 
 
-def think_about_a_batch(draw):
-    return think(draw, 2, 5)
+think_about_a_batch = probe("think_about_a_batch", think, 2, 5)
 
 
 def think_in_large_numbers(draw):
@@ -36,28 +36,12 @@ def think_in_large_numbers(draw):
     return trial
 
 
-def think_about_one_token(draw):
-    return think(draw, d_model=7, d_ff=9)
-
-
-def think_about_heads(draw):
-    return think(draw, 2, 3, 4, d_model=5, d_ff=8)
-
-
-def think_narrowly(draw):
-    return think(draw, 3, 1, d_model=8, d_ff=4)
-
-
-def think_strided(draw):
-    return think(draw, 3, 4, strided=True)
-
-
-def think_gradients(draw):
-    return think(draw, 2, 5, gradients=True)
-
-
-def think_in_float64(draw):
-    return think(draw, 2, 5, dtype=torch.float64)
+think_about_one_token = probe("think_about_one_token", think, d_model=7, d_ff=9)
+think_about_heads = probe("think_about_heads", think, 2, 3, 4, d_model=5, d_ff=8)
+think_narrowly = probe("think_narrowly", think, 3, 1, d_model=8, d_ff=4)
+think_strided = probe("think_strided", think, 3, 4, strided=True)
+think_gradients = probe("think_gradients", think, 2, 5, gradients=True)
+think_in_float64 = probe("think_in_float64", think, 2, 5, dtype=torch.float64)
 
 
 def think_in_bfloat16(draw):
@@ -133,12 +117,7 @@ LOOK_AT_FORMULA = "Compare with the formula in the docstring, from the inside ou
 FeedForward = Exercise(
     id="encoder_block.FeedForward",
     properties=(
-        Property(
-            "parts",
-            1,
-            "linear1 widens and linear2 narrows again",
-            aspects=("built", "names"),
-        ),
+        promises.parts("linear1 widens and linear2 narrows again"),
         Property(
             "values",
             3,
@@ -159,21 +138,9 @@ FeedForward = Exercise(
             (think_with_dropout, think_in_training),
             look="There is one place for dropout: after the activation.",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x and all parameters",
-            (think_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (think_in_float64, think_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.gradients("gradients reach x and all parameters", think_gradients),
+        promises.dtype("the result has the dtype of x", think_in_float64, think_in_bfloat16),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Read the formula from the inside out, and write the width of what you have on every step.",

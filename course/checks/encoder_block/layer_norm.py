@@ -2,6 +2,7 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import Answer, Call, Trial
@@ -74,10 +75,7 @@ def norm_with_default_eps(draw):
 def norm_at_first(draw):
     """Nothing is loaded: weight and bias are what the learner's __init__ makes them. (No other
     trial has this eps: modules of the reference are used again, with what was loaded last.)"""
-    trial = norm(draw, rows(draw, 3, 4, d_model=5), eps=0.05)
-    trial.state = {}
-    trial.digest = without_names
-    return trial
+    return norm(draw, rows(draw, 3, 4, d_model=5), eps=0.05).but(state={}, digest=without_names)
 
 
 def without_names(answer):
@@ -192,21 +190,11 @@ LayerNorm = Exercise(
             "training and eval mode are alike, and no batch leaves anything behind",
             (norm_in_training, norm_after_training),
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x, weight and bias, through mean and variance",
-            (norm_gradients,),
-            aspects=("gradient",),
+        promises.gradients(
+            "gradients reach x, weight and bias, through mean and variance", norm_gradients
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (norm_in_float64, norm_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.dtype("the result has the dtype of x", norm_in_float64, norm_in_bfloat16),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Take one token and forget about batch and length: four numbers, their mean, their "

@@ -2,53 +2,35 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
-from autograder.engine.trial import call
+from autograder.engine.trial import call, probe
 
 
 def split(draw, batch=2, length=5, heads=3, d_head=4):
-    trial = call(x=draw.normal(batch, length, heads * d_head), num_heads=heads)
-    trial.sizes = {"batch": batch, "length": length, "heads": heads, "d_head": d_head}
-    return trial
+    return call(x=draw.normal(batch, length, heads * d_head), num_heads=heads).but(
+        sizes={"batch": batch, "length": length, "heads": heads, "d_head": d_head}
+    )
 
 
-def split_a_batch(draw):
-    return split(draw)
-
-
-def split_other_sizes(draw):
-    return split(draw, batch=4, length=3, heads=2, d_head=5)
-
-
-def split_one_head(draw):
-    return split(draw, heads=1, d_head=6)
-
-
-def split_one_token(draw):
-    return split(draw, batch=1, length=1)
-
-
-def split_narrow_heads(draw):
-    return split(draw, heads=6, d_head=1)
+split_a_batch = probe("split_a_batch", split)
+split_other_sizes = probe("split_other_sizes", split, batch=4, length=3, heads=2, d_head=5)
+split_one_head = probe("split_one_head", split, heads=1, d_head=6)
+split_one_token = probe("split_one_token", split, batch=1, length=1)
+split_narrow_heads = probe("split_narrow_heads", split, heads=6, d_head=1)
 
 
 def split_gradients(draw):
-    trial = split(draw)
-    trial.gradients = True
-    return trial
+    return split(draw).but(gradients=True)
 
 
 def split_in_float64(draw):
-    trial = split(draw)
-    trial.dtype = torch.float64
-    return trial
+    return split(draw).but(dtype=torch.float64)
 
 
 def split_strided(draw):
-    trial = split(draw)
-    trial.strided = True
-    return trial
+    return split(draw).but(strided=True)
 
 
 def shapes(seen):
@@ -77,9 +59,9 @@ split_heads = Exercise(
             "one head, one token, heads of one feature",
             (split_one_head, split_one_token, split_narrow_heads),
         ),
-        Property("gradients", 1, "gradients flow back", (split_gradients,), aspects=("gradient",)),
-        Property("dtype", 1, "the dtype stays", (split_in_float64,), aspects=("dtype",)),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.gradients("gradients flow back", split_gradients),
+        promises.dtype("the dtype stays", split_in_float64),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Take one token with features 0 1 2 3 4 5 and two heads: which features does head 0 get?",
@@ -92,47 +74,28 @@ split_heads = Exercise(
 
 
 def merge(draw, batch=2, length=5, heads=3, d_head=4):
-    trial = call(x=draw.normal(batch, heads, length, d_head))
-    trial.sizes = {"batch": batch, "length": length, "heads": heads, "d_head": d_head}
-    return trial
+    return call(x=draw.normal(batch, heads, length, d_head)).but(
+        sizes={"batch": batch, "length": length, "heads": heads, "d_head": d_head}
+    )
 
 
-def merge_a_batch(draw):
-    return merge(draw)
-
-
-def merge_other_sizes(draw):
-    return merge(draw, batch=4, length=3, heads=2, d_head=5)
-
-
-def merge_one_head(draw):
-    return merge(draw, heads=1, d_head=6)
-
-
-def merge_one_token(draw):
-    return merge(draw, batch=1, length=1)
-
-
-def merge_narrow_heads(draw):
-    return merge(draw, heads=6, d_head=1)
+merge_a_batch = probe("merge_a_batch", merge)
+merge_other_sizes = probe("merge_other_sizes", merge, batch=4, length=3, heads=2, d_head=5)
+merge_one_head = probe("merge_one_head", merge, heads=1, d_head=6)
+merge_one_token = probe("merge_one_token", merge, batch=1, length=1)
+merge_narrow_heads = probe("merge_narrow_heads", merge, heads=6, d_head=1)
 
 
 def merge_strided(draw):
-    trial = merge(draw)
-    trial.strided = True
-    return trial
+    return merge(draw).but(strided=True)
 
 
 def merge_gradients(draw):
-    trial = merge(draw)
-    trial.gradients = True
-    return trial
+    return merge(draw).but(gradients=True)
 
 
 def merge_in_float64(draw):
-    trial = merge(draw)
-    trial.dtype = torch.float64
-    return trial
+    return merge(draw).but(dtype=torch.float64)
 
 
 merge_heads = Exercise(
@@ -151,9 +114,9 @@ merge_heads = Exercise(
             "one head, one token, heads of one feature",
             (merge_one_head, merge_one_token, merge_narrow_heads),
         ),
-        Property("gradients", 1, "gradients flow back", (merge_gradients,), aspects=("gradient",)),
-        Property("dtype", 1, "the dtype stays", (merge_in_float64,), aspects=("dtype",)),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.gradients("gradients flow back", merge_gradients),
+        promises.dtype("the dtype stays", merge_in_float64),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Whatever split_heads did last has to be undone first.",

@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
 from ..ready_made import ATTENTION
 from ..shared import levels
@@ -30,8 +31,7 @@ def look(draw, mask=None, build=None, batch=2, queries=5, keys=7, **trial):
     return Trial(calls, build, state=state, sizes=sizes, **trial)
 
 
-def heads_of_a_batch(draw):
-    return look(draw)
+heads_of_a_batch = probe("heads_of_a_batch", look)
 
 
 def heads_to_itself(draw):
@@ -50,8 +50,7 @@ def heads_of_one_feature(draw):
     return look(draw, build={"d_model": 5, "num_heads": 5})
 
 
-def heads_to_one_token(draw):
-    return look(draw, batch=1, queries=1, keys=1)
+heads_to_one_token = probe("heads_to_one_token", look, batch=1, queries=1, keys=1)
 
 
 def heads_with_mask(draw):
@@ -81,12 +80,8 @@ def heads_gradients(draw):
     return look(draw, draw.mask(5, 7), gradients=True)
 
 
-def heads_in_float64(draw):
-    return look(draw, dtype=torch.float64)
-
-
-def heads_in_bfloat16(draw):
-    return look(draw, dtype=torch.bfloat16)
+heads_in_float64 = probe("heads_in_float64", look, dtype=torch.float64)
+heads_in_bfloat16 = probe("heads_in_bfloat16", look, dtype=torch.bfloat16)
 
 
 DROPPED = 0.25
@@ -141,12 +136,7 @@ LATER = (" (call 2)", " (call 3)")
 MultiHeadAttention = Exercise(
     id="multi_head.MultiHeadAttention",
     properties=(
-        Property(
-            "parts",
-            1,
-            "the four projections are there under their names",
-            aspects=("built", "names"),
-        ),
+        promises.parts("the four projections are there under their names"),
         Property(
             "values",
             3,
@@ -167,13 +157,7 @@ MultiHeadAttention = Exercise(
             look="The mask is True where a query may attend, and goes to every head.",
         ),
         Property("again", 1, "a second call with other lengths is right, too", (heads_twice,)),
-        Property(
-            "gradients",
-            1,
-            "gradients reach the inputs and all parameters",
-            (heads_gradients,),
-            aspects=("gradient",),
-        ),
+        promises.gradients("gradients reach the inputs and all parameters", heads_gradients),
         Property(
             "dropout",
             1,
@@ -182,14 +166,10 @@ MultiHeadAttention = Exercise(
             look="Dropout sets some attention weights to 0 and scales up the rest; .weights shows "
             "them before that.",
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the input",
-            (heads_in_float64, heads_in_bfloat16),
-            aspects=("dtype",),
+        promises.dtype(
+            "the result has the dtype of the input", heads_in_float64, heads_in_bfloat16
         ),
-        Property("arguments", 1, "inputs and mask stay as they were", aspects=("changed",)),
+        promises.unchanged("inputs and mask stay as they were"),
     ),
     hints=(
         "You have all the parts: projections, split_heads, the attention of lesson 1, merge_heads. "

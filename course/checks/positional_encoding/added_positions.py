@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, number, shape
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
 from ..shared import comparable, levels, only_dtype
 from .shared import last_exponent
@@ -18,35 +19,21 @@ def place(draw, batch=3, length=5, d_model=6, max_length=11, **trial):
     return told_apart(Trial([Call({"x": x})], build, sizes=sizes, **trial))
 
 
-def place_a_batch(draw):
-    return place(draw)
-
-
-def place_one_sequence(draw):
-    return place(draw, batch=1, length=4, d_model=8)
-
-
-def place_all_positions(draw):
-    return place(draw, batch=2, length=7, d_model=4, max_length=7)
-
-
-def place_odd_width(draw):
-    return place(draw, batch=4, length=6, d_model=3)
-
-
-def place_one_token(draw):
-    return place(draw, batch=2, length=1)
-
-
-def place_strided(draw):
-    return place(draw, strided=True)
+place_a_batch = probe("place_a_batch", place)
+place_one_sequence = probe("place_one_sequence", place, batch=1, length=4, d_model=8)
+place_all_positions = probe(
+    "place_all_positions", place, batch=2, length=7, d_model=4, max_length=7
+)
+place_odd_width = probe("place_odd_width", place, batch=4, length=6, d_model=3)
+place_one_token = probe("place_one_token", place, batch=2, length=1)
+place_strided = probe("place_strided", place, strided=True)
 
 
 def place_far(draw):
     """As many positions as there are by default; see waves_of_far_positions."""
-    trial = place(draw, batch=1, length=600, d_model=2)
-    trial.build, trial.options = {"d_model": 2}, {"dropout": 0.0}
-    return trial
+    return place(draw, batch=1, length=600, d_model=2).but(
+        build={"d_model": 2}, options={"dropout": 0.0}
+    )
 
 
 def place_twice(draw):
@@ -76,12 +63,8 @@ def modes_alike(answer):
     return Answer({}, facts)
 
 
-def place_gradients(draw):
-    return place(draw, gradients=True)
-
-
-def place_in_float64(draw):
-    return place(draw, dtype=torch.float64, tolerance=20.0)
+place_gradients = probe("place_gradients", place, gradients=True)
+place_in_float64 = probe("place_in_float64", place, dtype=torch.float64, tolerance=20.0)
 
 
 def place_in_bfloat16(draw):
@@ -229,7 +212,7 @@ PositionalEncoding = Exercise(
             (place_odd_width, place_one_token, place_all_positions, place_far),
         ),
         Property("again", 1, "calls of other lengths are right, too", (place_twice,)),
-        Property("gradients", 1, "gradients reach x", (place_gradients,), aspects=("gradient",)),
+        promises.gradients("gradients reach x", place_gradients),
         Property(
             "dropout",
             1,
@@ -238,14 +221,8 @@ PositionalEncoding = Exercise(
             look="First the sum, then dropout, which sets some of its numbers to 0 and scales up "
             "the rest.",
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (place_in_float64, place_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.dtype("the result has the dtype of x", place_in_float64, place_in_bfloat16),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "The table is made once, in __init__; forward takes as many of its rows as there are "

@@ -9,9 +9,7 @@ from .shared import LARGE_ANGLES, in_float32, last_exponent
 
 
 def shift(offset, d_model):
-    trial = call(offset=offset, d_model=d_model)
-    trial.digest, trial.tolerance = in_float32, LARGE_ANGLES
-    return trial
+    return call(offset=offset, d_model=d_model).but(digest=in_float32, tolerance=LARGE_ANGLES)
 
 
 def shift_forward(draw):
@@ -35,15 +33,11 @@ def shift_by_nothing(draw):
 
 
 def shift_far(draw):
-    trial = shift(draw.integer(300, 900), 2)
-    trial.tolerance = 1.0
-    return trial
+    return shift(draw.integer(300, 900), 2).but(tolerance=1.0)
 
 
 def shift_far_back(draw):
-    trial = shift(-draw.integer(300, 900), 2)
-    trial.tolerance = 1.0
-    return trial
+    return shift(-draw.integer(300, 900), 2).but(tolerance=1.0)
 
 
 def no_rotation(seen):

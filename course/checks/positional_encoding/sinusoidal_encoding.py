@@ -9,9 +9,7 @@ from .shared import LARGE_ANGLES, in_float32, last_exponent
 
 
 def waves(length, d_model):
-    trial = call(length=length, d_model=d_model)
-    trial.digest, trial.tolerance = in_float32, LARGE_ANGLES
-    return trial
+    return call(length=length, d_model=d_model).but(digest=in_float32, tolerance=LARGE_ANGLES)
 
 
 def waves_of_three_pairs(draw):
@@ -46,9 +44,7 @@ def waves_twice(draw):
 
 def waves_of_far_positions(draw):
     """Two features, whose angle is the position itself: in float32 nothing is lost here."""
-    trial = waves(draw.integer(2100, 2300), 2)
-    trial.tolerance = 1.0
-    return trial
+    return waves(draw.integer(2100, 2300), 2).but(tolerance=1.0)
 
 
 def first_row_is_off(seen):

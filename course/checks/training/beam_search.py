@@ -2,6 +2,7 @@
 
 import math
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 
 from .greedy_decode import (
@@ -247,8 +248,8 @@ beam_search = Exercise(
             aspects=("fact",),
             look=LOOK_AT_MODE,
         ),
-        Property("dtype", 1, "tokens are whole numbers", aspects=("dtype",)),
-        Property("arguments", 1, "the source stays as it was", aspects=("changed",)),
+        promises.dtype("tokens are whole numbers"),
+        promises.unchanged("the source stays as it was"),
     ),
     hints=(
         "Take beam=2 and a vocabulary of three tokens: how many continuations do two hypotheses "

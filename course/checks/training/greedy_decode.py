@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 PAD, START, END = 0, 1, 2
 VOCAB = 12
@@ -138,8 +139,9 @@ def greedy_other_numbers(draw):
     return sentences(draw, (3, 2, 4), max_length=5, special=other_numbers(draw))
 
 
-def greedy_while_training(draw):
-    return sentences(draw, (3, 2), max_length=4, training=True)
+greedy_while_training = probe(
+    "greedy_while_training", sentences, (3, 2), max_length=4, training=True
+)
 
 
 def rows_differ(seen):
@@ -218,8 +220,8 @@ greedy_decode = Exercise(
             aspects=("fact",),
             look=LOOK_AT_MODE,
         ),
-        Property("dtype", 1, "tokens are whole numbers", aspects=("dtype",)),
-        Property("arguments", 1, "the source stays as it was", aspects=("changed",)),
+        promises.dtype("tokens are whole numbers"),
+        promises.unchanged("the source stays as it was"),
     ),
     hints=(
         "Play it through by hand: the decoder reads the start token, and says something about the "

@@ -4,9 +4,10 @@ import math
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, number
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 from .learning_rate import SECOND
 
@@ -20,12 +21,10 @@ def fill(draw, calls, width, hidden, vocab, **options):
     return Trial(made, sizes=given, digest=how_filled, tolerance=5.5e4)  # 5.5 %, six deviations
 
 
-def fill_twice(draw):
-    return fill(draw, 2, width=70, hidden=90, vocab=80)
-
-
-def fill_in_float64(draw):
-    return fill(draw, 1, width=90, hidden=60, vocab=100, dtype=torch.float64)
+fill_twice = probe("fill_twice", fill, 2, width=70, hidden=90, vocab=80)
+fill_in_float64 = probe(
+    "fill_in_float64", fill, 1, width=90, hidden=60, vocab=100, dtype=torch.float64
+)
 
 
 def how_filled(answer):
@@ -82,7 +81,7 @@ initialise = Exercise(
             (fill_twice,),
             look=LOOK_AT_BOUND,
         ),
-        Property("dtype", 1, "in float64, too", (fill_in_float64,), aspects=("dtype",)),
+        promises.dtype("in float64, too", fill_in_float64),
         Property(
             "others",
             2,

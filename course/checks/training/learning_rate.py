@@ -45,9 +45,7 @@ def rates_by_default(draw):
 
 
 def rate_at_step_zero(draw):
-    trial = rates([0, 1], draw.integer(20, 40), draw.integer(40, 60))
-    trial.digest = something_small
-    return trial
+    return rates([0, 1], draw.integer(20, 40), draw.integer(40, 60)).but(digest=something_small)
 
 
 def something_small(answer):

@@ -1,8 +1,9 @@
 """How shift_right is checked."""
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
-from autograder.engine.trial import call
+from autograder.engine.trial import call, probe
 
 
 def shift(draw, batch=3, length=5, start=1):
@@ -16,34 +17,23 @@ def shift(draw, batch=3, length=5, start=1):
     return trial
 
 
-def shift_a_batch(draw):
-    return shift(draw, start=3)
-
-
-def shift_other_sizes(draw):
-    return shift(draw, batch=2, length=7)
+shift_a_batch = probe("shift_a_batch", shift, start=3)
+shift_other_sizes = probe("shift_other_sizes", shift, batch=2, length=7)
 
 
 def shift_strided(draw):
-    trial = shift(draw, batch=4, length=3, start=2)
-    trial.strided = True
-    return trial
+    return shift(draw, batch=4, length=3, start=2).but(strided=True)
 
 
-def shift_one_token(draw):
-    return shift(draw, length=1, start=2)
-
-
-def shift_one_sequence(draw):
-    return shift(draw, batch=1, length=6, start=4)
+shift_one_token = probe("shift_one_token", shift, length=1, start=2)
+shift_one_sequence = probe("shift_one_sequence", shift, batch=1, length=6, start=4)
 
 
 def shift_with_other_start(draw):
     return shift(draw, start=draw.integer(31, 99))
 
 
-def shift_with_start_zero(draw):
-    return shift(draw, batch=2, length=4, start=0)
+shift_with_start_zero = probe("shift_with_start_zero", shift, batch=2, length=4, start=0)
 
 
 LOOK_AT_PAIRS = (
@@ -75,8 +65,8 @@ shift_right = Exercise(
             "any number may be the start token's",
             (shift_with_other_start, shift_with_start_zero),
         ),
-        Property("dtype", 1, "token numbers stay whole numbers", aspects=("dtype",)),
-        Property("arguments", 1, "targets stay as they were", aspects=("changed",)),
+        promises.dtype("token numbers stay whole numbers"),
+        promises.unchanged("targets stay as they were"),
     ),
     hints=(
         "Take the targets 7 8 9 and the start token 1: what does the decoder read before it "

@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number, shape
-from autograder.engine.trial import Answer, call
+from autograder.engine.trial import Answer, call, probe
 
 from ..ready_made import CROSS_ENTROPY
 
@@ -25,8 +26,7 @@ def loss(draw, batch=3, length=5, vocab=11, pad=0, smoothing=0.1, padded=False, 
     return trial
 
 
-def loss_of_a_batch(draw):
-    return loss(draw)
+loss_of_a_batch = probe("loss_of_a_batch", loss)
 
 
 def loss_by_default(draw):
@@ -36,8 +36,7 @@ def loss_by_default(draw):
     return trial
 
 
-def loss_of_one_token(draw):
-    return loss(draw, batch=1, length=1, vocab=5)
+loss_of_one_token = probe("loss_of_one_token", loss, batch=1, length=1, vocab=5)
 
 
 def loss_of_a_list(draw):
@@ -60,25 +59,18 @@ def loss_of_many_dimensions(draw):
 
 
 def loss_strided(draw):
-    trial = loss(draw, batch=2, length=6, padded=True)
-    trial.strided = True
-    return trial
+    return loss(draw, batch=2, length=6, padded=True).but(strided=True)
 
 
-def loss_without_smoothing(draw):
-    return loss(draw, smoothing=0.0)
+loss_without_smoothing = probe("loss_without_smoothing", loss, smoothing=0.0)
 
 
 def loss_with_much_smoothing(draw):
     return loss(draw, smoothing=draw.integer(40, 90) / 100)
 
 
-def loss_of_smoothing_alone(draw):
-    return loss(draw, smoothing=1.0)
-
-
-def loss_with_padding(draw):
-    return loss(draw, batch=4, length=6, padded=True)
+loss_of_smoothing_alone = probe("loss_of_smoothing_alone", loss, smoothing=1.0)
+loss_with_padding = probe("loss_with_padding", loss, batch=4, length=6, padded=True)
 
 
 def loss_with_other_padding(draw):
@@ -90,8 +82,7 @@ def loss_with_padding_outside(draw):
     return loss(draw, batch=4, length=6, padded=True, pad=-100)
 
 
-def loss_of_large_logits(draw):
-    return loss(draw, spread=1e4)
+loss_of_large_logits = probe("loss_of_large_logits", loss, spread=1e4)
 
 
 def loss_of_nothing(draw):
@@ -111,21 +102,15 @@ def nothing_at_all(answer):
 
 
 def loss_gradients(draw):
-    trial = loss(draw, padded=True)
-    trial.gradients = True
-    return trial
+    return loss(draw, padded=True).but(gradients=True)
 
 
 def loss_in_float64(draw):
-    trial = loss(draw, padded=True)
-    trial.dtype = torch.float64
-    return trial
+    return loss(draw, padded=True).but(dtype=torch.float64)
 
 
 def loss_in_bfloat16(draw):
-    trial = loss(draw, padded=True)
-    trial.dtype = torch.bfloat16
-    return trial
+    return loss(draw, padded=True).but(dtype=torch.bfloat16)
 
 
 def your_loss(seen):
@@ -205,21 +190,9 @@ smoothed_cross_entropy = Exercise(
             (loss_of_large_logits,),
             look="What is the logarithm of a probability that was rounded to 0?",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach the logits, and none those at padding",
-            (loss_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
-            "the loss has the dtype of the logits",
-            (loss_in_float64, loss_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "logits and targets stay as they were", aspects=("changed",)),
+        promises.gradients("gradients reach the logits, and none those at padding", loss_gradients),
+        promises.dtype("the loss has the dtype of the logits", loss_in_float64, loss_in_bfloat16),
+        promises.unchanged("logits and targets stay as they were"),
     ),
     hints=(
         "Begin without smoothing and without padding: the loss of a token is minus the logarithm "

@@ -2,7 +2,7 @@
 
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 
 def count(draw, **model):
@@ -20,32 +20,15 @@ def whole_number(answer):
     return Answer({name: x.double() for name, x in answer.arrays.items()}, facts)
 
 
-def count_all(draw):
-    return count(draw)
-
-
-def count_other_sizes(draw):
-    return count(draw)
-
-
-def count_tied(draw):
-    return count(draw, tied=True)
-
-
-def count_used_twice(draw):
-    return count(draw, twice=True)
-
-
-def count_frozen(draw):
-    return count(draw, frozen=("embedding.weight", "body.0.0.bias"))
-
-
-def count_tied_and_frozen(draw):
-    return count(draw, tied=True, frozen=("embedding.weight", "body.1.weight"))
-
-
-def count_all_frozen(draw):
-    return count(draw, frozen=("",))
+count_all = probe("count_all", count)
+count_other_sizes = probe("count_other_sizes", count)
+count_tied = probe("count_tied", count, tied=True)
+count_used_twice = probe("count_used_twice", count, twice=True)
+count_frozen = probe("count_frozen", count, frozen=("embedding.weight", "body.0.0.bias"))
+count_tied_and_frozen = probe(
+    "count_tied_and_frozen", count, tied=True, frozen=("embedding.weight", "body.1.weight")
+)
+count_all_frozen = probe("count_all_frozen", count, frozen=("",))
 
 
 LOOK_AT_SHARED = "Is the same parameter met again under a second name? How can you tell?"

@@ -2,32 +2,30 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
+from autograder.engine.trial import probe
 
 from ..ready_made import TRANSFORMER
+from ..shared import only_dtype
 from .decoder_block import LOOK_AT_MASKS, NORM_FIRST, with_one_mask, write
-from .shared import DROPPED, only_dtype, with_dropout, without_dropout
+from .shared import DROPPED, with_dropout, without_dropout
 
 STACK = {"num_layers": 2, "d_model": 12, "num_heads": 3, "d_ff": 10}
 ONE = STACK | {"num_layers": 1}
 
 
-def stack_of_two(draw):
-    return write(draw, STACK)
-
-
-def stack_norm_first(draw):
-    return write(draw, STACK, options=NORM_FIRST)
-
-
-def stack_of_equal_lengths(draw):
-    return write(draw, STACK, target=6, source=6, masks=True)
+stack_of_two = probe("stack_of_two", write, STACK)
+stack_norm_first = probe("stack_norm_first", write, STACK, options=NORM_FIRST)
+stack_of_equal_lengths = probe(
+    "stack_of_equal_lengths", write, STACK, target=6, source=6, masks=True
+)
 
 
 def stack_gradients(draw):
-    trial = write(draw, ONE, masks=True, options=NORM_FIRST, gradients=True)
-    trial.dtype, trial.strided = torch.float64, True
-    return trial
+    return write(draw, ONE, masks=True, options=NORM_FIRST, gradients=True).but(
+        dtype=torch.float64, strided=True
+    )
 
 
 def stack_with_dropout(draw):
@@ -40,7 +38,7 @@ def stack_without_dropout(draw):
 
 def stack_in_bfloat16(draw):
     """One sentence of one token, and one of the masks."""
-    trial = write(draw, ONE, 1, 1, 3, dtype=torch.bfloat16, digest=only_dtype, constant=True)
+    trial = only_dtype(write(draw, ONE, 1, 1, 3, dtype=torch.bfloat16, digest=None))
     return with_one_mask(draw, trial)
 
 
@@ -61,12 +59,10 @@ LOOK_AT_REGISTERED = (
 Decoder = Exercise(
     id="transformer.Decoder",
     properties=(
-        Property(
-            "parts",
-            2,
+        promises.parts(
             "as many blocks as are asked for, each with parameters of its own, and the final norm "
             "only with norm_first=True",
-            aspects=("built", "names"),
+            points=2,
             look=LOOK_AT_REGISTERED,
         ),
         Property(
@@ -90,13 +86,7 @@ Decoder = Exercise(
             (stack_of_equal_lengths,),
             look=LOOK_AT_MASKS,
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x, the memory and all parameters",
-            (stack_gradients,),
-            aspects=("gradient",),
-        ),
+        promises.gradients("gradients reach x, the memory and all parameters", stack_gradients),
         Property(
             "dropout",
             1,
@@ -104,14 +94,8 @@ Decoder = Exercise(
             (stack_with_dropout, stack_without_dropout),
             look="Do your blocks get the probability?",
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the input",
-            (stack_in_bfloat16,),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x, memory and masks stay as they were", aspects=("changed",)),
+        promises.dtype("the result has the dtype of the input", stack_in_bfloat16),
+        promises.unchanged("x, memory and masks stay as they were"),
     ),
     hints=(
         "What changes from block to block, and what stays the same for all of them?",

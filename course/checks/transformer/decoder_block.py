@@ -2,13 +2,15 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.compare import close
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number
 from autograder.engine.trial import Call, Trial
 
 from ..ready_made import TRANSFORMER
-from .shared import DROPPED, OUTPUTS, alike, loaded, only_dtype, with_dropout, without_dropout
+from ..shared import only_dtype
+from .shared import DROPPED, OUTPUTS, alike, loaded, with_dropout, without_dropout
 
 BLOCK = {"d_model": 12, "num_heads": 3, "d_ff": 10}
 NORM_FIRST = {"norm_first": True}
@@ -86,9 +88,9 @@ def block_of_equal_lengths_norm_first(draw):
 
 
 def block_gradients_norm_first(draw):
-    trial = write(draw, BLOCK, options=NORM_FIRST, gradients=True, dtype=torch.float64)
-    trial.strided = True
-    return trial
+    return write(draw, BLOCK, options=NORM_FIRST, gradients=True, dtype=torch.float64).but(
+        strided=True
+    )
 
 
 def block_with_dropout_norm_first(draw):
@@ -100,9 +102,7 @@ def block_without_dropout(draw):
 
 
 def block_in_bfloat16(draw):
-    return write(
-        draw, BLOCK, options=NORM_FIRST, dtype=torch.bfloat16, digest=only_dtype, constant=True
-    )
+    return only_dtype(write(draw, BLOCK, options=NORM_FIRST, dtype=torch.bfloat16, digest=None))
 
 
 def memory_changes_nothing(seen):
@@ -145,12 +145,7 @@ LOOK_AT_ORDER = (
 DecoderBlock = Exercise(
     id="transformer.DecoderBlock",
     properties=(
-        Property(
-            "parts",
-            1,
-            "all parts are there under their names",
-            aspects=("built", "names"),
-        ),
+        promises.parts("all parts are there under their names"),
         Property(
             "values",
             3,
@@ -172,12 +167,7 @@ DecoderBlock = Exercise(
             (block_of_equal_lengths, block_of_equal_lengths_norm_first),
             look=LOOK_AT_MASKS,
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x, the memory and all parameters",
-            aspects=("gradient",),
-        ),
+        promises.gradients("gradients reach x, the memory and all parameters"),
         Property(
             "dropout",
             1,
@@ -185,14 +175,8 @@ DecoderBlock = Exercise(
             (block_with_dropout_norm_first, block_without_dropout),
             look="Which parts are told the probability, and is every dropout a module?",
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the input",
-            (block_in_bfloat16,),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x, memory and masks stay as they were", aspects=("changed",)),
+        promises.dtype("the result has the dtype of the input", block_in_bfloat16),
+        promises.unchanged("x, memory and masks stay as they were"),
     ),
     hints=(
         "A decoder block is an encoder block with one more sub-layer in the middle. Which two "

@@ -2,9 +2,10 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number, shape
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
 from .shared import loaded
 
@@ -23,33 +24,23 @@ def embed_a_batch(draw):
     return embed(draw, 3, 5, calls=2)
 
 
-def embed_other_sizes(draw):
-    return embed(draw, 2, 3, vocab=5, d_model=12)
-
-
-def embed_one_token(draw):
-    return embed(draw, 1, 1)
+embed_other_sizes = probe("embed_other_sizes", embed, 2, 3, vocab=5, d_model=12)
+embed_one_token = probe("embed_one_token", embed, 1, 1)
 
 
 def embed_the_last_tokens(draw):
     """0 and the last number of the vocabulary are tokens like all others."""
-    trial = embed(draw, 2, 2)
-    trial.calls = [Call({"tokens": torch.tensor([[0, 10], [10, 0]])})]
-    return trial
+    return embed(draw, 2, 2).but(calls=[Call({"tokens": torch.tensor([[0, 10], [10, 0]])})])
 
 
-def embed_one_sequence(draw):
-    return embed(draw, 4)
-
-
-def embed_many_batches(draw):
-    return embed(draw, 2, 3, 4)
+embed_one_sequence = probe("embed_one_sequence", embed, 4)
+embed_many_batches = probe("embed_many_batches", embed, 2, 3, 4)
 
 
 def embed_gradients(draw):
-    trial = embed(draw, 2, 5, gradients=True, dtype=torch.float64, digest=dense)
-    trial.calls = [Call({"tokens": torch.tensor([[0, 3, 7, 3, 10], [2, 0, 7, 7, 5]])})]
-    return trial
+    return embed(draw, 2, 5, gradients=True, dtype=torch.float64, digest=dense).but(
+        calls=[Call({"tokens": torch.tensor([[0, 3, 7, 3, 10], [2, 0, 7, 7, 5]])})]
+    )
 
 
 def dense(answer):
@@ -58,12 +49,8 @@ def dense(answer):
     return loaded(Answer(arrays, answer.facts))
 
 
-def embed_in_float64(draw):
-    return embed(draw, 2, 4, dtype=torch.float64)
-
-
-def embed_in_bfloat16(draw):
-    return embed(draw, 2, 4, dtype=torch.bfloat16)
+embed_in_float64 = probe("embed_in_float64", embed, 2, 4, dtype=torch.float64)
+embed_in_bfloat16 = probe("embed_in_bfloat16", embed, 2, 4, dtype=torch.bfloat16)
 
 
 LOOK_AT_SCALE = (
@@ -84,7 +71,7 @@ def output_shape(seen):
 TokenEmbedding = Exercise(
     id="transformer.TokenEmbedding",
     properties=(
-        Property("parts", 1, "the table is there under its name", aspects=("built", "names")),
+        promises.parts("the table is there under its name"),
         Property(
             "values",
             2,
@@ -98,22 +85,14 @@ TokenEmbedding = Exercise(
             "any leading dimensions will do",
             (embed_one_sequence, embed_many_batches),
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach the vectors of all tokens that occur",
-            (embed_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
+        promises.gradients("gradients reach the vectors of all tokens that occur", embed_gradients),
+        promises.dtype(
             "the result has the dtype of the table",
-            (embed_in_float64, embed_in_bfloat16),
-            aspects=("dtype",),
+            embed_in_float64,
+            embed_in_bfloat16,
             look="Does your code make a tensor without saying which dtype?",
         ),
-        Property("arguments", 1, "the tokens stay as they were", aspects=("changed",)),
+        promises.unchanged("the tokens stay as they were"),
     ),
     hints=(
         "Two things happen: something is looked up, and something is multiplied.",

@@ -2,13 +2,15 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, number
 from autograder.engine.trial import Answer, Call, Trial
 
 from ..ready_made import TRANSFORMER
+from ..shared import only_dtype
 from .decoder_block import NORM_FIRST
-from .shared import DROPPED, OUTPUTS, alike, loaded, only_dtype, with_dropout, without_dropout
+from .shared import DROPPED, OUTPUTS, alike, loaded, with_dropout, without_dropout
 from .token_embedding import output_shape
 
 SIZES = {
@@ -166,7 +168,7 @@ def model_without_dropout(draw):
 
 def model_in_bfloat16(draw):
     calls = [translate(padded(draw, length=7), sentences(draw))]
-    return read(draw, calls, dtype=torch.bfloat16, digest=only_dtype, constant=True)
+    return only_dtype(read(draw, calls, dtype=torch.bfloat16).but(digest=None))
 
 
 def outputs_of(seen, first, second):
@@ -234,11 +236,8 @@ LOOK_AT_HANDED_ON = (
 Transformer = Exercise(
     id="transformer.Transformer",
     properties=(
-        Property(
-            "parts",
-            1,
+        promises.parts(
             "all parts are there under their names, with the sizes that are asked for",
-            aspects=("built", "names"),
             look=LOOK_AT_HANDED_ON,
         ),
         Property(
@@ -283,13 +282,7 @@ Transformer = Exercise(
             (model_tied,),
             look=LOOK_AT_TYING,
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach all parameters",
-            (model_gradients,),
-            aspects=("gradient",),
-        ),
+        promises.gradients("gradients reach all parameters", model_gradients),
         Property(
             "dropout",
             1,

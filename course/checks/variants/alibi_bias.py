@@ -1,5 +1,6 @@
 """How alibi_bias is checked."""
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few
 from autograder.engine.trial import Answer, Call, Trial
@@ -73,7 +74,7 @@ alibi_bias = Exercise(
             look=LOOK_AT_SLOPE,
         ),
         Property("sizes", 1, "a single token will do", (bias_of_one_token,)),
-        Property("dtype", 1, "the bias has torch's default dtype", aspects=("dtype",)),
+        promises.dtype("the bias has torch's default dtype"),
     ),
     hints=(
         "Draw the table of distances for four tokens: rows for queries, columns for keys.",

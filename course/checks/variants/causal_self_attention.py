@@ -2,10 +2,11 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
-from ..shared import levels, with_dtype, with_gradients, with_strides
+from ..shared import levels
 from .shared import LATER, blank
 
 BUILD = {"d_model": 12, "num_heads": 3}
@@ -36,12 +37,8 @@ def read_in_pieces(draw, positions, pieces=(3, 1, 2), reads=()):
     return trial
 
 
-def read_at_once(draw):
-    return read(draw)
-
-
-def read_one_token(draw):
-    return read(draw, batch=1, length=1)
+read_at_once = probe("read_at_once", read)
+read_one_token = probe("read_one_token", read, batch=1, length=1)
 
 
 def read_with_one_head(draw):
@@ -49,31 +46,23 @@ def read_with_one_head(draw):
 
 
 def read_strided(draw):
-    return with_strides(read(draw, length=5))
+    return read(draw, length=5).but(strided=True)
 
 
 def read_rotary(draw):
     return read(draw, "rotary", build={"d_model": 16, "num_heads": 2}, length=5)
 
 
-def read_alibi(draw):
-    return read(draw, "alibi", length=5)
+read_alibi = probe("read_alibi", read, "alibi", length=5)
 
 
 def read_alibi_with_more_heads(draw):
     return read(draw, "alibi", build={"d_model": 8, "num_heads": 4}, length=7)
 
 
-def read_pieces(draw):
-    return read_in_pieces(draw, None)
-
-
-def read_pieces_rotary(draw):
-    return read_in_pieces(draw, "rotary")
-
-
-def read_pieces_alibi(draw):
-    return read_in_pieces(draw, "alibi")
+read_pieces = probe("read_pieces", read_in_pieces, None)
+read_pieces_rotary = probe("read_pieces_rotary", read_in_pieces, "rotary")
+read_pieces_alibi = probe("read_pieces_alibi", read_in_pieces, "alibi")
 
 
 def read_token_by_token(draw):
@@ -86,21 +75,20 @@ def weights_at_once(draw):
     return trial
 
 
-def weights_in_pieces(draw):
-    return read_in_pieces(draw, "alibi", (3, 2), reads=("weights",))
+weights_in_pieces = probe("weights_in_pieces", read_in_pieces, "alibi", (3, 2), reads=("weights",))
 
 
 def read_gradients(draw):
-    return with_gradients(read(draw, "rotary", length=5))
+    return read(draw, "rotary", length=5).but(gradients=True)
 
 
 def read_in_float64(draw):
-    return with_dtype(read(draw, length=5), torch.float64)
+    return read(draw, length=5).but(dtype=torch.float64)
 
 
 def read_in_bfloat16(draw):
     """A bias in float32 must not turn the scores into float32."""
-    return with_dtype(read(draw, "alibi", length=5), torch.bfloat16)
+    return read(draw, "alibi", length=5).but(dtype=torch.bfloat16)
 
 
 DROPPED = 0.25
@@ -164,12 +152,7 @@ LOOK_AT_PIECES = (
 CausalSelfAttention = Exercise(
     id="variants.CausalSelfAttention",
     properties=(
-        Property(
-            "parts",
-            1,
-            "the four projections are there under their names",
-            aspects=("built", "names"),
-        ),
+        promises.parts("the four projections are there under their names"),
         Property(
             "values",
             2,
@@ -196,13 +179,7 @@ CausalSelfAttention = Exercise(
             (weights_at_once, weights_in_pieces),
             look="look_back keeps the weights. Which queries and keys does it get from you?",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach x and all parameters",
-            (read_gradients,),
-            aspects=("gradient",),
-        ),
+        promises.gradients("gradients reach x and all parameters", read_gradients),
         Property(
             "dropout",
             1,

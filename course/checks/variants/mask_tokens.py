@@ -4,8 +4,9 @@ from functools import partial
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 from .sample_token import what_is_alike
 from .shared import LATER, blank
@@ -74,8 +75,7 @@ def what_was_hidden(answer, tokens, pad, fates=True):
     return Answer(blank(answer) | {name: torch.tensor(list(shares.values()))}, facts)
 
 
-def hide_more_than_half(draw):
-    return hide(draw, probability=0.6)
+hide_more_than_half = probe("hide_more_than_half", hide, probability=0.6)
 
 
 def hide_by_default(draw):
@@ -90,8 +90,9 @@ def hide_with_another_pad(draw):
     return hide(draw, pad=7, probability=0.6)
 
 
-def hide_with_fewer_random_tokens(draw):
-    return hide(draw, vocab=6, probability=0.6)
+hide_with_fewer_random_tokens = probe(
+    "hide_with_fewer_random_tokens", hide, vocab=6, probability=0.6
+)
 
 
 def hide_everything(draw):
@@ -154,8 +155,8 @@ mask_tokens = Exercise(
             (hide_with_fewer_random_tokens,),
         ),
         Property("generator", 1, "a generator chooses the same again", (hide_again,)),
-        Property("dtype", 1, "both are token numbers", aspects=("dtype",)),
-        Property("arguments", 1, "the tokens stay as they were", aspects=("changed",)),
+        promises.dtype("both are token numbers"),
+        promises.unchanged("the tokens stay as they were"),
     ),
     hints=(
         "Take a sentence of ten tokens, and give each a draw and a fate on paper. Which are "

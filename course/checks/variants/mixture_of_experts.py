@@ -4,8 +4,9 @@ import math
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Answer, Call, Trial
+from autograder.engine.trial import Answer, Call, Trial, probe
 
 from .shared import blank
 
@@ -55,8 +56,7 @@ def about_output(answer):
     return Answer(arrays, {n: x for n, x in facts.items() if "detached" not in n})
 
 
-def visit_two(draw):
-    return visit(draw)
+visit_two = probe("visit_two", visit)
 
 
 def visit_three(draw):
@@ -78,8 +78,7 @@ def visit_with_more_dimensions(draw):
     return trial
 
 
-def visit_strided(draw):
-    return visit(draw, (4, 3), strided=True)
+visit_strided = probe("visit_strided", visit, (4, 3), strided=True)
 
 
 def visit_by_few(draw):
@@ -87,20 +86,10 @@ def visit_by_few(draw):
     return visit(draw, (3,), {"d_model": 6, "d_ff": 9}, gap=0.02, gradients=True)
 
 
-def visit_gradients(draw):
-    return visit(draw, training=True, gradients=True)
-
-
-def visit_in_float64(draw):
-    return visit(draw, dtype=torch.float64)
-
-
-def visit_in_bfloat16(draw):
-    return visit(draw, gap=0.25, dtype=torch.bfloat16)
-
-
-def balance(draw):
-    return visit(draw, reads=("balance_loss",))
+visit_gradients = probe("visit_gradients", visit, training=True, gradients=True)
+visit_in_float64 = probe("visit_in_float64", visit, dtype=torch.float64)
+visit_in_bfloat16 = probe("visit_in_bfloat16", visit, gap=0.25, dtype=torch.bfloat16)
+balance = probe("balance", visit, reads=("balance_loss",))
 
 
 START = "output = torch.zeros_like(tokens)"
@@ -110,12 +99,7 @@ LOOK_AT_GATES = "Print the gates of one token: how many are there, and what do t
 MixtureOfExperts = Exercise(
     id="variants.MixtureOfExperts",
     properties=(
-        Property(
-            "parts",
-            1,
-            "router and experts are there under their names",
-            aspects=("built", "names"),
-        ),
+        promises.parts("router and experts are there under their names"),
         Property(
             "values",
             4,
@@ -136,12 +120,10 @@ MixtureOfExperts = Exercise(
             "any leading dimensions will do",
             (visit_with_more_dimensions, visit_strided),
         ),
-        Property(
-            "gradients",
-            1,
+        promises.gradients(
             "gradients reach x, the router, and the experts that were visited",
-            (visit_gradients, visit_by_few),
-            aspects=("gradient",),
+            visit_gradients,
+            visit_by_few,
         ),
         Property(
             "balance",
@@ -151,14 +133,8 @@ MixtureOfExperts = Exercise(
             look="The lines below yours work it out, from `probabilities` (tokens, experts) and "
             "`chosen` (tokens, top_k).",
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of x",
-            (visit_in_float64, visit_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.dtype("the result has the dtype of x", visit_in_float64, visit_in_bfloat16),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Follow one token: it asks the router, chooses top_k experts, hears their answers, and "

@@ -2,14 +2,12 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import call
+from autograder.engine.trial import call, probe
 
 from ..shared import (
     expected_shape,
-    with_dtype,
-    with_gradients,
-    with_strides,
     your_shape,
 )
 
@@ -21,12 +19,10 @@ def cut_up(draw, batch=6, channels=4, height=6, width=10, size=2):
     return trial
 
 
-def cut_images(draw):
-    return cut_up(draw)
-
-
-def cut_larger_patches(draw):
-    return cut_up(draw, batch=5, channels=7, height=12, width=6, size=3)
+cut_images = probe("cut_images", cut_up)
+cut_larger_patches = probe(
+    "cut_larger_patches", cut_up, batch=5, channels=7, height=12, width=6, size=3
+)
 
 
 def cut_after(draw, **sizes):
@@ -36,32 +32,25 @@ def cut_after(draw, **sizes):
     return trial
 
 
-def cut_grey_image(draw):
-    return cut_after(draw, batch=1, channels=1, height=6, width=4)
-
-
-def cut_single_pixels(draw):
-    return cut_after(draw, height=3, width=5, size=1)
-
-
-def cut_one_patch(draw):
-    return cut_after(draw, height=3, width=3, size=3)
+cut_grey_image = probe("cut_grey_image", cut_after, batch=1, channels=1, height=6, width=4)
+cut_single_pixels = probe("cut_single_pixels", cut_after, height=3, width=5, size=1)
+cut_one_patch = probe("cut_one_patch", cut_after, height=3, width=3, size=3)
 
 
 def cut_strided(draw):
-    return with_strides(cut_up(draw, channels=4, height=6, width=9, size=3))
+    return cut_up(draw, channels=4, height=6, width=9, size=3).but(strided=True)
 
 
 def cut_gradients(draw):
-    return with_gradients(cut_up(draw))
+    return cut_up(draw).but(gradients=True)
 
 
 def cut_in_float64(draw):
-    return with_dtype(cut_up(draw), torch.float64)
+    return cut_up(draw).but(dtype=torch.float64)
 
 
 def cut_in_bfloat16(draw):
-    return with_dtype(cut_up(draw), torch.bfloat16)
+    return cut_up(draw).but(dtype=torch.bfloat16)
 
 
 LOOK_AT_PIXELS = (
@@ -100,21 +89,9 @@ patchify = Exercise(
             "one channel, one pixel, one patch",
             (cut_grey_image, cut_single_pixels, cut_one_patch, cut_strided),
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients flow back to the images",
-            (cut_gradients,),
-            aspects=("gradient",),
-        ),
-        Property(
-            "dtype",
-            1,
-            "the dtype stays",
-            (cut_in_float64, cut_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "the images stay as they were", aspects=("changed",)),
+        promises.gradients("gradients flow back to the images", cut_gradients),
+        promises.dtype("the dtype stays", cut_in_float64, cut_in_bfloat16),
+        promises.unchanged("the images stay as they were"),
     ),
     hints=(
         "Draw an image of 4 x 6 pixels with patches of 2 x 2 and number patches and pixels.",

@@ -2,34 +2,25 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few
-from autograder.engine.trial import Call, call
+from autograder.engine.trial import Call, call, probe
 
-from ..shared import with_dtype, with_gradients, your_shape
+from ..shared import your_shape
 
 
 def turn(draw, leading=(2, 3), length=5, d_head=6, **arguments):
     """A trial that turns queries; `arguments` follow by position."""
-    trial = call(x=draw.normal(*leading, length, d_head), **arguments)
-    trial.sizes = {"length": length, "d_head": d_head, "pairs": d_head // 2}
-    return trial
+    return call(x=draw.normal(*leading, length, d_head), **arguments).but(
+        sizes={"length": length, "d_head": d_head, "pairs": d_head // 2}
+    )
 
 
-def turn_queries(draw):
-    return turn(draw)
-
-
-def turn_narrow_queries(draw):
-    return turn(draw, leading=(3,), length=7, d_head=2)
-
-
-def turn_without_batch(draw):
-    return turn(draw, leading=(), length=4, d_head=10)
-
-
-def turn_one_token(draw):
-    return turn(draw, leading=(1, 2), length=1, d_head=4)
+turn_queries = probe("turn_queries", turn)
+turn_narrow_queries = probe("turn_narrow_queries", turn, leading=(3,), length=7, d_head=2)
+turn_without_batch = probe("turn_without_batch", turn, leading=(), length=4, d_head=10)
+turn_one_token = probe("turn_one_token", turn, leading=(1, 2), length=1, d_head=4)
 
 
 def turn_after_split_heads(draw):
@@ -58,23 +49,21 @@ def turn_with_offset_and_base(draw):
 
 
 def turn_gradients(draw):
-    return with_gradients(turn(draw, offset=2))
+    return turn(draw, offset=2).but(gradients=True)
 
 
 def turn_in_float64(draw):
     """A table of angles in float32 is accurate enough."""
-    trial = with_dtype(turn(draw, length=4), torch.float64)
-    trial.tolerance = 5.0
-    return trial
+    return turn(draw, length=4).but(dtype=torch.float64, tolerance=5.0)
 
 
 def turn_in_bfloat16(draw):
-    return with_dtype(turn(draw), torch.bfloat16)
+    return turn(draw).but(dtype=torch.bfloat16)
 
 
 def turn_far_on_in_bfloat16(draw):
     """bfloat16 has no numbers of its own for most positions above 256."""
-    return with_dtype(turn(draw, length=6, offset=draw.integer(600, 700)), torch.bfloat16)
+    return turn(draw, length=6, offset=draw.integer(600, 700)).but(dtype=torch.bfloat16)
 
 
 def pairs_change_length(seen):
@@ -135,19 +124,16 @@ rotary_embedding = Exercise(
             "`base` says how slow the slowest pair is",
             (turn_with_another_base, turn_with_offset_and_base),
         ),
-        Property(
-            "gradients", 1, "gradients flow back to x", (turn_gradients,), aspects=("gradient",)
-        ),
-        Property(
-            "dtype",
-            1,
+        promises.gradients("gradients flow back to x", turn_gradients),
+        promises.dtype(
             "the result has the dtype of x, and far positions keep their angles",
-            (turn_in_float64, turn_in_bfloat16, turn_far_on_in_bfloat16),
-            aspects=("dtype",),
+            turn_in_float64,
+            turn_in_bfloat16,
+            turn_far_on_in_bfloat16,
             look="Which dtype do your positions and angles have? bfloat16 cannot even count beyond "
             "256.",
         ),
-        Property("arguments", 1, "x stays as it was", aspects=("changed",)),
+        promises.unchanged("x stays as it was"),
     ),
     hints=(
         "Take a single pair (a, b) at position 1, draw it as an arrow, and turn it by hand.",

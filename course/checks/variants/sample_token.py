@@ -6,7 +6,7 @@ import torch
 
 from autograder.engine.compare import close
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Answer, Call, StandIn, Trial
+from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 from ..shared import expected_shape, your_shape
 from .shared import LATER, blank
@@ -52,28 +52,12 @@ def how_often(answer, vocab, counted, ordered):
     return Answer(blank(answer) | {SHARES: shares}, facts)
 
 
-def sample_all(draw):
-    return sample(draw)
-
-
-def sample_warm(draw):
-    return sample(draw, SPREAD, counted=False, temperature=4.0)
-
-
-def sample_cool(draw):
-    return sample(draw, counted=False, temperature=0.3)
-
-
-def sample_top_three(draw):
-    return sample(draw, UNLIKELY, top_k=3)
-
-
-def sample_top_three_warm(draw):
-    return sample(draw, SPREAD, temperature=4.0, top_k=3)
-
-
-def sample_top_of_more(draw):
-    return sample(draw, top_k=12)
+sample_all = probe("sample_all", sample)
+sample_warm = probe("sample_warm", sample, SPREAD, counted=False, temperature=4.0)
+sample_cool = probe("sample_cool", sample, counted=False, temperature=0.3)
+sample_top_three = probe("sample_top_three", sample, UNLIKELY, top_k=3)
+sample_top_three_warm = probe("sample_top_three_warm", sample, SPREAD, temperature=4.0, top_k=3)
+sample_top_of_more = probe("sample_top_of_more", sample, top_k=12)
 
 
 def sample_ties(draw):
@@ -83,11 +67,9 @@ def sample_ties(draw):
 
 def sample_a_few(draw):
     """A batch of three, and of one: one token each; temperature 0 leaves nothing to chance."""
-    trial = Trial(
+    return Trial(
         [Call({"logits": x}, {"temperature": 0}) for x in (apart(draw, 3), apart(draw, 1))]
-    )
-    trial.sizes = {"batch": 3, "vocab": 7}
-    return trial
+    ).but(sizes={"batch": 3, "vocab": 7})
 
 
 def apart(draw, batch, vocab=7):
@@ -131,12 +113,8 @@ def close_together(draw):
 ORDINARY = ({"top_k": 1}, {"temperature": 1.0}, {"temperature": 0.5, "top_k": 3})
 
 
-def sample_in_float64(draw):
-    return sample_sure(draw, *ORDINARY, dtype=torch.float64)
-
-
-def sample_in_bfloat16(draw):
-    return sample_sure(draw, *ORDINARY, dtype=torch.bfloat16)
+sample_in_float64 = probe("sample_in_float64", sample_sure, *ORDINARY, dtype=torch.float64)
+sample_in_bfloat16 = probe("sample_in_bfloat16", sample_sure, *ORDINARY, dtype=torch.bfloat16)
 
 
 def sample_large_logits(draw):

@@ -2,24 +2,20 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import call
+from autograder.engine.trial import call, probe
 
 from ..attention.masks import what_a_mask_shows
 from ..shared import (
     expected_shape,
-    with_dtype,
-    with_gradients,
-    with_strides,
     your_shape,
 )
 from .shared import watched
 
 
 def window_of(length, window):
-    trial = call(length=length, window=window)
-    trial.sizes = {"length": length, "window": window}
-    return trial
+    return call(length=length, window=window).but(sizes={"length": length, "window": window})
 
 
 def window_of_some(draw):
@@ -76,7 +72,7 @@ sliding_window_mask = Exercise(
             "a window may be longer than the sequence",
             (window_far_longer, window_over_one_token),
         ),
-        Property("dtype", 1, "the mask is boolean", aspects=("dtype",)),
+        promises.dtype("the mask is boolean"),
     ),
     hints=(
         "Draw the mask for six tokens and a window of three: rows for queries, columns for keys.",
@@ -95,66 +91,37 @@ sliding_window_mask = Exercise(
 
 
 def slide(draw, length, window, leading=(2, 3), d_k=4, d_v=6, spread=1.0):
-    trial = call(
+    return call(
         query=draw.normal(*leading, length, d_k, scale=spread),
         key=draw.normal(*leading, length, d_k),
         value=draw.normal(*leading, length, d_v),
         window=window,
-    )
-    trial.sizes = {"length": length, "window": window, "d_k": d_k, "d_v": d_v}
-    return trial
+    ).but(sizes={"length": length, "window": window, "d_k": d_k, "d_v": d_v})
 
 
-def slide_over_whole_blocks(draw):
-    return slide(draw, 8, 4)
-
-
-def slide_over_three_blocks(draw):
-    return slide(draw, 9, 3, leading=(2,))
-
-
-def slide_with_a_rest(draw):
-    return slide(draw, 8, 3)
-
-
-def slide_with_a_rest_of_one(draw):
-    return slide(draw, 9, 4, leading=(3,), d_k=5, d_v=3)
-
-
-def slide_with_window_of_one(draw):
-    return slide(draw, 5, 1)
-
-
-def slide_with_window_as_long(draw):
-    return slide(draw, 5, 5)
-
-
-def slide_with_longer_window(draw):
-    return slide(draw, 4, 9)
-
-
-def slide_over_one_token(draw):
-    return slide(draw, 1, 2)
-
-
-def slide_without_batch(draw):
-    return slide(draw, 7, 3, leading=(), d_k=5, d_v=4)
-
-
-def slide_over_more_dimensions(draw):
-    return slide(draw, 5, 3, leading=(2, 1, 3))
+slide_over_whole_blocks = probe("slide_over_whole_blocks", slide, 8, 4)
+slide_over_three_blocks = probe("slide_over_three_blocks", slide, 9, 3, leading=(2,))
+slide_with_a_rest = probe("slide_with_a_rest", slide, 8, 3)
+slide_with_a_rest_of_one = probe(
+    "slide_with_a_rest_of_one", slide, 9, 4, leading=(3,), d_k=5, d_v=3
+)
+slide_with_window_of_one = probe("slide_with_window_of_one", slide, 5, 1)
+slide_with_window_as_long = probe("slide_with_window_as_long", slide, 5, 5)
+slide_with_longer_window = probe("slide_with_longer_window", slide, 4, 9)
+slide_over_one_token = probe("slide_over_one_token", slide, 1, 2)
+slide_without_batch = probe("slide_without_batch", slide, 7, 3, leading=(), d_k=5, d_v=4)
+slide_over_more_dimensions = probe("slide_over_more_dimensions", slide, 5, 3, leading=(2, 1, 3))
 
 
 def slide_strided(draw):
-    return with_strides(slide(draw, 7, 3))
+    return slide(draw, 7, 3).but(strided=True)
 
 
-def slide_with_strong_scores(draw):
-    return slide(draw, 8, 3, spread=1e4)
+slide_with_strong_scores = probe("slide_with_strong_scores", slide, 8, 3, spread=1e4)
 
 
 def slide_gradients(draw):
-    return with_gradients(slide(draw, 7, 3, leading=(2,)))
+    return slide(draw, 7, 3, leading=(2,)).but(gradients=True)
 
 
 def slide_over_many(draw):
@@ -164,11 +131,11 @@ def slide_over_many(draw):
 
 
 def slide_in_float64(draw):
-    return with_dtype(slide(draw, 7, 3), torch.float64)
+    return slide(draw, 7, 3).but(dtype=torch.float64)
 
 
 def slide_in_bfloat16(draw):
-    return with_dtype(slide(draw, 7, 3), torch.bfloat16)
+    return slide(draw, 7, 3).but(dtype=torch.bfloat16)
 
 
 LOOK_AT_BLOCKS = (
@@ -237,21 +204,11 @@ sliding_window_attention = Exercise(
             look="Count dimensions from the right: -1 for features, -2 for tokens.",
         ),
         Property("stable", 1, "scores of any size are no trouble", (slide_with_strong_scores,)),
-        Property(
-            "gradients",
-            1,
-            "gradients reach query, key and value",
-            (slide_gradients,),
-            aspects=("gradient",),
+        promises.gradients("gradients reach query, key and value", slide_gradients),
+        promises.dtype(
+            "the result has the dtype of the query", slide_in_float64, slide_in_bfloat16
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the query",
-            (slide_in_float64, slide_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property("arguments", 1, "query, key and value stay as they were", aspects=("changed",)),
+        promises.unchanged("query, key and value stay as they were"),
     ),
     hints=(
         "Take length 6 and window 3. Which keys may query 3 see, and which block are they in?",

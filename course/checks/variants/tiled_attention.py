@@ -2,11 +2,11 @@
 
 import torch
 
+from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Call, Trial
+from autograder.engine.trial import Call, Trial, probe
 
 from ..ready_made import ATTENTION
-from ..shared import with_dtype, with_gradients, with_strides
 from .shared import watched
 
 
@@ -22,20 +22,10 @@ def tiles(draw, mask=None, leading=(2, 3), queries=5, keys=10, d_k=4, d_v=6, til
     return Trial([Call(arguments)], sizes=dict(zip(names, (queries, keys, d_k, d_v, tile))))
 
 
-def tiles_with_a_rest(draw):
-    return tiles(draw)
-
-
-def tiles_of_two(draw):
-    return tiles(draw, leading=(3,), queries=4, keys=6, d_k=5, d_v=3, tile=2)
-
-
-def tiles_of_one_key(draw):
-    return tiles(draw, queries=3, keys=5, tile=1)
-
-
-def tiles_as_long(draw):
-    return tiles(draw, queries=3, keys=5, tile=5)
+tiles_with_a_rest = probe("tiles_with_a_rest", tiles)
+tiles_of_two = probe("tiles_of_two", tiles, leading=(3,), queries=4, keys=6, d_k=5, d_v=3, tile=2)
+tiles_of_one_key = probe("tiles_of_one_key", tiles, queries=3, keys=5, tile=1)
+tiles_as_long = probe("tiles_as_long", tiles, queries=3, keys=5, tile=5)
 
 
 def tiles_by_default(draw):
@@ -46,16 +36,14 @@ def tiles_by_default(draw):
     return trial
 
 
-def tiles_over_one_key(draw):
-    return tiles(draw, queries=1, keys=1, tile=4)
-
-
-def tiles_without_batch(draw):
-    return tiles(draw, leading=(), queries=4, keys=5, d_k=6, d_v=3, tile=2)
+tiles_over_one_key = probe("tiles_over_one_key", tiles, queries=1, keys=1, tile=4)
+tiles_without_batch = probe(
+    "tiles_without_batch", tiles, leading=(), queries=4, keys=5, d_k=6, d_v=3, tile=2
+)
 
 
 def tiles_strided(draw):
-    return with_strides(tiles(draw, draw.mask(2, 1, 5, 10)))
+    return tiles(draw, draw.mask(2, 1, 5, 10)).but(strided=True)
 
 
 def tiles_with_mask(draw):
@@ -78,8 +66,7 @@ def tiles_wholly_hidden(draw):
     return tiles(draw, mask, keys=8)
 
 
-def tiles_with_strong_scores(draw):
-    return tiles(draw, spread=1e4)
+tiles_with_strong_scores = probe("tiles_with_strong_scores", tiles, spread=1e4)
 
 
 def tiles_with_low_scores(draw):
@@ -106,15 +93,15 @@ def tiles_over_many(draw):
 
 
 def tiles_gradients(draw):
-    return with_gradients(tiles(draw, draw.mask(5, 10), leading=(2,)))
+    return tiles(draw, draw.mask(5, 10), leading=(2,)).but(gradients=True)
 
 
 def tiles_in_float64(draw):
-    return with_dtype(tiles(draw, draw.mask(5, 10)), torch.float64)
+    return tiles(draw, draw.mask(5, 10)).but(dtype=torch.float64)
 
 
 def tiles_in_bfloat16(draw):
-    return with_dtype(tiles(draw, draw.mask(5, 10)), torch.bfloat16)
+    return tiles(draw, draw.mask(5, 10)).but(dtype=torch.bfloat16)
 
 
 LOOK_AT_TILES = (
@@ -167,23 +154,11 @@ tiled_attention = Exercise(
             (tiles_with_strong_scores, tiles_with_low_scores, tiles_with_strong_hidden_scores),
             look="Can any exponential in your code be larger than 1?",
         ),
-        Property(
-            "gradients",
-            1,
-            "gradients reach query, key and value",
-            (tiles_gradients,),
-            aspects=("gradient",),
+        promises.gradients("gradients reach query, key and value", tiles_gradients),
+        promises.dtype(
+            "the result has the dtype of the query", tiles_in_float64, tiles_in_bfloat16
         ),
-        Property(
-            "dtype",
-            1,
-            "the result has the dtype of the query",
-            (tiles_in_float64, tiles_in_bfloat16),
-            aspects=("dtype",),
-        ),
-        Property(
-            "arguments", 1, "query, key, value and mask stay as they were", aspects=("changed",)
-        ),
+        promises.unchanged("query, key, value and mask stay as they were"),
     ),
     hints=(
         "Add up 1/e^2 + 1/e^1 + 1 in two ways: all at once, and one by one, with only the highest "

@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from autograder.engine import promises
+from autograder.engine.compare import ASPECTS
 from autograder.engine.drawing import Draw
-from autograder.engine.trial import Answer, Call, StandIn, Trial, ask, call, run
+from autograder.engine.trial import Answer, Call, StandIn, Trial, ask, call, probe, run
 from course import COURSE, stand_ins
 
 
@@ -191,6 +193,42 @@ def test_a_stand_in_is_made_for_every_call(monkeypatch):
     facts = run(grow, trial).facts
     assert facts["size afterwards"] == facts["size afterwards (call 2)"] == 4
     assert facts["gave back the model it was given"] is True
+
+
+def test_a_trial_can_be_had_with_something_else():
+    trial = call(x=X)
+    other = trial.but(gradients=True, dtype=torch.float64)
+    assert (other.calls, other.gradients, other.dtype) == (trial.calls, True, torch.float64)
+    assert not trial.gradients
+    assert trial.dtype == torch.float32
+
+
+def test_a_probe_draws_the_same_as_if_it_were_written_out():
+    def make(draw, width, scale=1.0):
+        return call(x=draw.normal(width, scale=scale))
+
+    def wide(draw):
+        return make(draw, 7, scale=2.0)
+
+    short = probe("wide", make, 7, scale=2.0)
+    assert short.__name__ == wide.__name__
+    drawn = [each(Draw(1, each.__name__)).calls[0].arguments["x"] for each in (wide, short)]
+    assert torch.equal(*drawn)
+
+
+def test_usual_promises_collect_one_kind_of_difference():
+    found = [
+        promises.parts("all is there"),
+        promises.gradients("they flow", double),
+        promises.dtype("it is right", points=2),
+        promises.unchanged("nothing changes", look="Where?"),
+    ]
+    assert [promise.points for promise in found] == [1, 1, 2, 1]
+    assert found[1].probes == (double,)
+    assert found[3].look == "Where?"
+    assert len({promise.name for promise in found}) == 4
+    for promise in found:
+        assert set(promise.aspects) <= set(ASPECTS)
 
 
 def test_draws_repeat_with_the_seed_and_differ_between_probes():

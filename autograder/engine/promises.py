@@ -1,0 +1,28 @@
+"""Properties that almost every exercise has: each collects one kind of difference from all probes.
+
+promises.gradients("gradients flow back to x", turn_gradients)
+promises.dtype("the result has the dtype of x", turn_in_float64, turn_in_bfloat16)
+promises.unchanged("x stays as it was")
+"""
+
+from .exercise import Property
+
+
+def parts(says, points=1, look=""):
+    """A class's parts are there, under their names."""
+    return Property("parts", points, says, aspects=("built", "names"), look=look)
+
+
+def gradients(says, *probes, points=1, look=""):
+    """Gradients get to where they should."""
+    return Property("gradients", points, says, probes, aspects=("gradient",), look=look)
+
+
+def dtype(says, *probes, points=1, look=""):
+    """What comes out has the right dtype."""
+    return Property("dtype", points, says, probes, aspects=("dtype",), look=look)
+
+
+def unchanged(says, points=1, look=""):
+    """What came in is afterwards as it was."""
+    return Property("arguments", points, says, aspects=("changed",), look=look)
