@@ -7,6 +7,8 @@ and a class's judge keeps one for everybody.
 
 from typing import Any, NamedTuple
 
+import torch
+
 from .compare import differences
 from .drawing import Draw
 from .mistakes import build
@@ -79,9 +81,14 @@ class Exam:
 
     def ask(self, implementation, trial):
         """What one of ours answers: it carries nothing over from one call to the next, so that its
-        modules can be used again. Making them takes half of the time."""
+        modules can be used again. Making them takes half of the time.
+
+        The random numbers that it draws are its own: those of a learner's code are the same
+        whether it has answered before or not.
+        """
         modules = kept_of(self.exercise, self.device).modules
-        return ask(implementation, trial, self.device, made=modules)
+        with torch.random.fork_rng(devices=[]):
+            return ask(implementation, trial, self.device, made=modules)
 
 
 class Kept:

@@ -64,7 +64,7 @@ _connect, _socket.socket.connect = _socket.socket.connect, _refuse
 # What a part that goes deeper binds, draws and solves, is gone behind it.
 REMEMBER = """
 import torch as _torch
-from autograder import pieces as _pieces
+from autograder.engine import pieces as _pieces
 _kept, _drawn = dict(globals()), _torch.get_rng_state()
 _passed, _failed = dict(_pieces.PASSED), dict(_pieces.FAILED)
 """

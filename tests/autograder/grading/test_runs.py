@@ -289,7 +289,7 @@ def stopped(again, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(driver.Run, "tell", tell)
+        context.setattr(driver.ClassRun, "tell", tell)
         done = autograder("grade", STEM, "--regrade", folder=again)
     assert done.stderr.startswith("Stopped. What is graded is saved; the same command goes on.")
     return again
@@ -342,7 +342,7 @@ def test_resume_goes_on_only_with_what_was_stopped(again, monkeypatch):
     assert "no run was stopped. 5 submissions wait to be graded" in done.stderr
     assert state(again) == before
     with monkeypatch.context() as context:
-        context.setattr(driver.Run, "tell", stop)
+        context.setattr(driver.ClassRun, "tell", stop)
         autograder("grade", STEM, "--student", "bea", folder=again)
     done = autograder("grade", STEM, "--resume", folder=again)
     assert "1 of 1 are done." in done.stderr
@@ -479,7 +479,7 @@ def test_a_locked_gradebook_is_a_sentence(again, monkeypatch):
 def test_also_if_it_is_locked_while_a_run_goes_on(again, monkeypatch):
     hand_in_again(again)
     with contextlib.ExitStack() as stack, monkeypatch.context() as context:
-        context.setattr(driver.Run, "tell", lambda *_: stack.enter_context(locked(again)))
+        context.setattr(driver.ClassRun, "tell", lambda *_: stack.enter_context(locked(again)))
         done = autograder("grade", STEM, folder=again)
     assert done.returncode == 2
     assert done.stderr.startswith("The gradebook is locked: another program is writing into it")
