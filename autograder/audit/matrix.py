@@ -17,7 +17,7 @@ from ..engine.exam import Exam
 from ..engine.examine import broken_properties, examine, sit, try_everything
 from ..engine.isolation import undisturbed
 from ..engine.limits import UNHURRIED
-from ..engine.mistakes import build
+from ..engine.mistakes import build, ways_of
 from ..engine.subject import Subject
 from . import bank
 from .disguises import DISGUISES, disguised
@@ -81,6 +81,10 @@ class Row:
 def audit(exercise, seeds):
     """The Row of one exercise. Everything has to hold for every seed."""
     row, exams = Row(exercise.id), exams_of(exercise, seeds)
+    ways = list(ways_of(exercise, lambda error: row.faults.append(str(error))))
+    if row.faults:
+        row.mistakes = len(ways) + len(row.faults)
+        return row
     audit_reference(exams, row)
     audit_mistakes(exams, row)
     audit_disguises(exams, row, exercise.mistakes)
@@ -113,7 +117,9 @@ def audit_mistakes(exams, row):
         row.mistakes += 1
         wrong = build(exercise, (mistake.id,))
         if wrong is None:
-            row.faults.append(f"mistake {mistake.id}: its edits do not fit the reference")
+            row.faults.append(
+                f"mistake {mistake.id}: with its diff, the code is no Python any more"
+            )
             continue
         verdicts = [examine(exercise, wrong, exam.seed) for exam in exams]
         times += [verdict.seconds for verdict in verdicts]

@@ -17,6 +17,7 @@ import torch
 from .compare import differences, each_difference
 from .exam import kept_of
 from .limits import PATIENCE
+from .mistakes import ways_of
 
 # What a second mistake may break without hiding the first one's numbers.
 BESIDES = {"dtype", "changed"}
@@ -59,7 +60,7 @@ def diagnose(exam, subject, records, patience=PATIENCE):
         own = exam.aspects_of(names, record.probe)
         return wrong is not None and is_explained(record.answer, wrong, own, record.trial)
 
-    ways = [way for mistake in exercise.mistakes for way in mistake.ways]
+    ways = list(ways_of(exercise))
     records = [as_coarse_as_it_is(record) for record in records]
     failing = [record for record in records if record.found]
     right = [record for record in records if not record.found]

@@ -31,6 +31,27 @@ def edits_of(exercise, way):
     return exercise.edits[way]
 
 
+def ways_of(exercise, complain=lambda error: None):
+    """All ways in which the mistakes of an exercise can be made.
+
+    Args:
+        complain: is told of what is wrong with their file, and of what does not fit. That is for
+            their author to know, and ends no learner's check.
+    """
+    found = []
+    try:
+        found = [way for mistake in exercise.mistakes for way in mistake.ways]
+    except MistakeFileError as error:
+        complain(error)
+    for way in found:
+        try:
+            edits_of(exercise, way)
+        except MistakeFileError as error:
+            complain(error)
+        else:
+            yield way
+
+
 def edited_source(exercise, ways):
     """The reference's source with one or more mistakes made; None if they do not go together.
 

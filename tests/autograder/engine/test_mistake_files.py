@@ -5,7 +5,9 @@ import textwrap
 
 import pytest
 
+from autograder.audit.matrix import audit
 from autograder.engine import mistake_files
+from autograder.engine.examine import examine
 from autograder.engine.exercise import Exercise
 from autograder.engine.mistake_files import MistakeFileError, parsed
 from autograder.engine.mistakes import edits_of, wrong
@@ -184,6 +186,29 @@ def test_a_lab_of_a_broken_file_says_what_is_wrong(tmp_path, monkeypatch):
     monkeypatch.setattr("autograder.engine.mistakes.current", lambda: Found(exercise))
     with pytest.raises(MistakeFileError, match=r"`return 1` does not stand in"):
         wrong("attention.softmax", "not_normalised")
+
+
+@pytest.mark.parametrize("broken", ["- return 1\n+ return 2", "no diff"])
+def test_a_broken_file_ends_no_learners_check(tmp_path, broken):
+    """What fits is named all the same."""
+    text = GOOD.replace("- return exponentials / total\n+ return exponentials\n```\nor", broken, 1)
+    text = text if broken == "no diff" else text.replace(broken, f"{broken}\n```\nor", 1)
+    exercise = with_mistakes(tmp_path, text)
+
+    def softmax(x, dim=-1):
+        return x.exp() / x.exp().sum(dim, keepdim=True)
+
+    verdict = examine(exercise, softmax, seed=1)
+    assert not verdict.passed
+    assert verdict.diagnosis == (None if broken == "no diff" else "not_stable")
+
+
+def test_the_audit_tells_what_does_not_fit(tmp_path):
+    text = GOOD.replace("- return exponentials / total", "- return 1").replace("(x)", "(x)", 1)
+    row = audit(with_mistakes(tmp_path, text), (1,))
+    assert row.rejected == 0
+    assert len(row.faults) == 2
+    assert all("`return 1` does not stand in solutions/attention.py" in each for each in row.faults)
 
 
 class Found:
