@@ -22,6 +22,8 @@ mine          `from course.mine import softmax`: the learner's version, or a sta
 stand_bys     for each piece a version that works, to build on until the learner's does
 progress      what is done, tried, and next; `autograder progress`
 quiz          questions that answer every wrong choice with why
+capstone      lesson 6: a trained model is graded by what it writes
+bridge        lesson 7: published weights in the learner's own code
 
 figures       one look for all pictures
 diagram       the architecture, drawn by code
@@ -84,7 +86,7 @@ COURSE = Course(
     stand_ins="course.stand_ins",
     mistakes="course/mistakes",
     bank="course/bank",
-    calls=("course.quiz:QUIZ", "course.capstone:CAPSTONE"),
+    calls={"check_quiz": "course.quiz:QUIZ", "check_translator": "course.capstone:CAPSTONE"},
     builds_from="course.mine",
     importable="course.importable:fill",
     assignments="course.release:assignments",

@@ -273,7 +273,7 @@ class TranslatorCall(PointsCall):
     translates proves nothing.
     """
 
-    name, kind, label = "check_translator", "weights", "Trained model"
+    kind, label = "weights", "Trained model"
 
     def asked(self, call):
         name = getattr(call.args[0], "value", None) if len(call.args) == 1 else None

@@ -1,4 +1,4 @@
-"""A learner's own copies of notebooks and exercises, for who has installed the course and has no
+"""A learner's own copies of notebooks and exercises, where the course is installed and there is no
 checkout: `autograder lessons DIR`."""
 
 import sys

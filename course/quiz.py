@@ -173,7 +173,7 @@ def show(replies):
 class QuizCall(PointsCall):
     """`check_quiz("01_attention", answers, seed=1)` where a class is graded."""
 
-    name, kind, label = "check_quiz", "quiz", "Quiz"
+    kind, label = "quiz", "Quiz"
 
     def asked(self, call):
         if len(call.args) != 2:

@@ -142,8 +142,13 @@ def run_own_command(command, options):
 
 
 def own_commands(arguments):
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    named = given[1] if given[:1] == ["--course"] and given[1:] else None
+    first = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    first.add_argument("--course", dest="of")
+    first.add_argument("rest", nargs=argparse.REMAINDER)
+    try:
+        named = first.parse_known_args(arguments)[0].of
+    except argparse.ArgumentError:  # the whole parser says what is wrong
+        named = None
     try:
         return (use(named) if named else current()).commands
     except CourseNotFoundError:

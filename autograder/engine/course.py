@@ -9,6 +9,7 @@ import dataclasses
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 GROUP = "autograder.courses"
+TOP = re.compile(r"\w+")  # the package at the top, of "package.module:name" or "package/folder"
 VARIABLE = "AUTOGRADER_COURSE"
 
 
@@ -57,7 +59,8 @@ class Course:
         mistakes: a folder with what goes wrong, as "package/folder": a file <lesson>/<name>.md for
             each exercise; see mistake_files.
         bank: a folder with right and wrong answers of others, as "package/folder"; see audit.bank.
-        calls: objects that tell what other calls than check(…) earn; see PointsCall.
+        calls: {name of a function: the PointsCall that tells what a call of it earns}, for other
+            calls than check(…).
         builds_from: a module from which cells take the pieces that are there, to build on.
         importable: a function that fills a folder with what cells may import where they are graded.
         assignments: a function that gives {name: text of the instructor's notebook}.
@@ -78,7 +81,7 @@ class Course:
     stand_ins: str = ""
     mistakes: str = ""
     bank: str = ""
-    calls: tuple[str, ...] = ()
+    calls: dict[str, str] = field(default_factory=dict)
     builds_from: str = ""
     importable: str = ""
     assignments: str = ""
@@ -145,9 +148,11 @@ class Course:
 
     @property
     def packages(self):
-        """The names of its packages at the top: what lies in them is the course's own code."""
-        named = (self.checks, self.reference, self.stand_bys, self.stand_ins)
-        return tuple(dict.fromkeys(name.partition(".")[0] for name in named if name))
+        """The names of its packages at the top: what lies in them is the course's own code, and
+        nothing that submissions may read, wherever it is installed."""
+        named = [self.checks, self.reference, self.stand_bys, self.stand_ins, self.mistakes]
+        named += [self.bank, self.importable, self.assignments, *self.calls.values()]
+        return tuple(dict.fromkeys(TOP.match(name)[0] for name in named if name))
 
     @cached_property
     def folders(self):
@@ -168,15 +173,18 @@ class Course:
         """A stand-in, made anew."""
         return getattr(importlib.import_module(self.stand_ins), name)(**arguments)
 
+    def points_call(self, function):
+        """The PointsCall about a function's name; None if its calls earn nothing."""
+        return load(self.calls[function]) if function in self.calls else None
+
     def points_calls(self):
-        """{name of a function: the PointsCall about it}"""
-        return {call.name: call for call in map(load, self.calls)}
+        """All of them."""
+        return [load(name) for name in self.calls.values()]
 
 
 class PointsCall:
     """What a call of a course's own function earns, where it stands in a cell that is graded."""
 
-    name = ""  # of the function
     kind = ""  # a short word for it in records
     label = ""  # what precedes it in reports
 

@@ -70,5 +70,6 @@ THE MODULES
     trouble         full disks, locked gradebooks and the like, in sentences
 
 Two ways in: nbgrader/, which nbgrader_config.py names, and runs/, the command `autograder grade`.
+(`plugins`, `exports` and `archives` are where configurations of version 0.1 look for its modules.)
 After it: report/. What was handed in is read by `autograder.notebooks`.
 """

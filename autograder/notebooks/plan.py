@@ -286,7 +286,7 @@ def asked_of(source):
     if call.func.id == "check":
         exercise = exercise_asked(call)
         return Asked("check", call.args[0].id, exercise) if exercise else None
-    by = current().points_calls().get(call.func.id)
+    by = current().points_call(call.func.id)
     wanted = by.asked(call) if by else None
     if wanted is None:
         return None

@@ -53,7 +53,7 @@ def page(facts):
 def beside_exercises(facts):
     """(what it is, Item) of what else earns points."""
     labels = {"question": "In words"}
-    labels |= {call.kind: call.label for call in current().points_calls().values()}
+    labels |= {call.kind: call.label for call in current().points_calls()}
     graded = [item for item in facts.items if item.kind in labels and item.points]
     return [(labels[item.kind], item) for item in graded]
 
