@@ -16,12 +16,13 @@ It knows no course: it is given one (`engine.course`), with its exercises, model
 """
 
 PUBLIC = {  # {name: where it is}
-    "check": "doors.notebook",
-    "show": "doors.notebook",
-    "examine": "engine.examine",
-    "wrong": "engine.mistakes",
-    "find": "engine.course",
-    "use": "engine.course",
+    "check": "doors.notebook:check",
+    "show": "doors.notebook:show",
+    "doctor": "doors.doctor:main",
+    "examine": "engine.examine:examine",
+    "wrong": "engine.mistakes:wrong",
+    "find": "engine.course:find",
+    "use": "engine.course:use",
 }
 
 
@@ -30,5 +31,6 @@ def __getattr__(name):
     if name in PUBLIC:
         import importlib
 
-        return getattr(importlib.import_module(f"{__name__}.{PUBLIC[name]}"), name)
+        module, _, attribute = PUBLIC[name].partition(":")
+        return getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
     raise AttributeError(f"module 'autograder' has no attribute {name!r}")

@@ -12,8 +12,12 @@ def assignments(seed=SEED):
     return {lesson.stem: text_of(instructors(lesson, seed)) for lesson in lessons()}
 
 
+JUDGES = ("capstone", "lesson", "quiz")  # modules that give points
+GIVEN = ("figures", "importable")  # and those that say what a graded notebook gets
+
+
 def depends_on():
-    """The files on which points depend, besides the exercises themselves: quizzes and capstone."""
-    yield from Path(__file__).parent.glob("*.py")
+    """The files on which points depend, besides the exercises themselves."""
+    yield from (Path(__file__).with_name(f"{name}.py") for name in (*JUDGES, *GIVEN))
     yield from (HOME / "translation").glob("*.py")
     yield from TEXTS.glob("*.md")
