@@ -73,3 +73,5 @@ Two ways in: nbgrader/, which nbgrader_config.py names, and runs/, the command `
 (`plugins`, `exports` and `archives` are where configurations of version 0.1 look for its modules.)
 After it: report/. What was handed in is read by `autograder.notebooks`.
 """
+
+from .. import notebooks  # noqa: F401 - which makes importing nbgrader quicker

@@ -9,4 +9,7 @@ demonstrations  which cells only show something, and what answers need of them
 shortcuts       does an answer name a ready-made part after all?
 characters      those that show nothing, and change what is around them
 outputs         what learners' cells have shown, reduced to text and pictures
+quick           leaves out what takes seconds to import
 """
+
+from . import quick  # noqa: F401 - before anything here imports nbformat
