@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab notebooks test format train bench bench-grading
+.PHONY: help setup lab notebooks test test-quick format train bench bench-grading
 
 help:  ## list these targets
 	@echo "Usage: make TARGET"
@@ -34,6 +34,9 @@ test: setup  ## check style and run all tests
 	@$(BIN)/ruff format --check .
 	@echo "Running the tests ..."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+
+test-quick: setup  ## run for a minute the tests nearest to what you changed
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.quick
 
 format: setup  ## put the code into its standard form
 	@$(BIN)/ruff check --fix .

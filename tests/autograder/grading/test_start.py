@@ -16,7 +16,7 @@ DOORS = (
 
 @pytest.mark.parametrize("door", DOORS)
 def test_what_takes_seconds_and_is_not_used_is_not_imported(door):
-    """nbformat would bring a grammar of web addresses: 38 parsers, more seconds than torch takes."""
+    """nbformat would bring a grammar of web addresses: 38 parsers, longer than torch."""
     pytest.importorskip("rfc3987_syntax")
     source = f"import json, sys, {door}; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
