@@ -138,15 +138,19 @@ def audit_mistakes(exams, row):
 
 def audit_pairs(exam, row):
     """Any two known mistakes must be told apart."""
-    exercise = exam.exercise
-    for one, other in itertools.combinations(exercise.mistakes, 2):
-        if other.same_as == one.id or one.same_as == other.id:
-            continue
+    for one, other in pairs_of(exam.exercise):
         row.pairs += 1
         if are_told_apart(exam, one, other):
             row.apart += 1
         else:
             row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
+
+
+def pairs_of(exercise):
+    """Any two known mistakes that are not the same mathematics."""
+    for one, other in itertools.combinations(exercise.mistakes, 2):
+        if other.same_as != one.id and one.same_as != other.id:
+            yield one, other
 
 
 def are_told_apart(exam, one, other):

@@ -117,7 +117,6 @@ def test_nothing_in_right_answers_asks_for_a_look():
     """Neither in those of the bank nor in our own."""
     answers = [(find(e.exercise), e.source) for e in bank.everything("correct")]
     answers += [(exercise, exercise.source) for exercise in all_exercises().values()]
-    assert len(answers) > 200
     assert [text for e, source in answers if (text := suspicion(e, e.name, [source]))] == []
 
 

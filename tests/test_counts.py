@@ -1,0 +1,84 @@
+"""What README and docs count is what there is: one mistake or attack less, and a test fails.
+
+How the checks come out is what tests/autograder asks; here are only the numbers.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder.audit import bank
+from autograder.audit.disguises import DISGUISES
+from autograder.audit.matrix import COLUMNS, pairs_of
+from course.checks import all_exercises
+
+from .autograder.notebooks.broken import BROKEN
+from .autograder.sandbox.attacks import ATTACKS
+
+ROOT = Path(__file__).resolve().parent.parent
+EXERCISES = all_exercises()
+COUNTED = (  # columns of the matrix that say how many there are
+    "Mistakes rejected",
+    "named",
+    "pairs told apart",
+    "no more in disguise",
+    "Right answers accepted",
+    "Wrong answers rejected",
+)
+SAID = (
+    ("README.md", "| {exercises} exercises, 3 seeds |"),
+    ("README.md", "| known mistakes rejected, and named | {mistakes:,} of {mistakes:,} |"),
+    ("README.md", "| pairs of them told apart | {pairs:,} of {pairs:,} |"),
+    ("README.md", "the gradient switched | {disguises:,} of {disguises:,} |"),
+    ("README.md", "| right answers accepted, in many styles | {right} of {right} |"),
+    ("README.md", "independently of those mistakes, rejected | {wrong} of {wrong} |"),
+    ("README.md", "a mistake that they did not make | 0 of {wrong} |"),
+    ("README.md", "{hostile} hostile submissions and {broken} broken ones are among the tests"),
+    ("docs/checking.md", "now {rejected:,} of {rejected:,} mistakes and answers"),
+)
+
+
+def counts():
+    found = {
+        "exercises": len(EXERCISES),
+        "mistakes": sum(len(exercise.mistakes) for exercise in EXERCISES.values()),
+        "pairs": sum(len(list(pairs_of(exercise))) for exercise in EXERCISES.values()),
+        "right": len(bank.everything("correct")),
+        "wrong": len(bank.everything("wrong")),
+        "hostile": len(ATTACKS),
+        "broken": len(BROKEN),
+    }
+    found["disguises"] = found["mistakes"] * len(DISGUISES)
+    found["rejected"] = found["mistakes"] + found["wrong"]
+    return found
+
+
+@pytest.mark.parametrize(("page", "sentence"), SAID)
+def test_it_says_how_many_there_are(page, sentence):
+    assert sentence.format(**counts()) in (ROOT / page).read_text(encoding="utf-8")
+
+
+def test_the_matrix_counts_what_there_is():
+    text = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\w+\.\w+) \|(.+)\|$", text, re.MULTILINE)
+    assert [name for name, _ in rows] == list(EXERCISES)
+    for name, cells in rows:
+        cells = dict(zip(COLUMNS[1:], cells.split("|"), strict=True))
+        exercise = EXERCISES[name]
+        right, wrong = (
+            sum(entry.exercise == name for entry in bank.everything(kind))
+            for kind in ("correct", "wrong")
+        )
+        known = len(exercise.mistakes)
+        expected = (
+            known,
+            known,
+            len(list(pairs_of(exercise))),
+            known * len(DISGUISES),
+            right,
+            wrong,
+        )
+        assert [cells[c].split() for c in COUNTED] == [[f"{n}", "of", f"{n}"] for n in expected], (
+            name
+        )
