@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course import mine
+from course import COURSE, mine
 from course.checks import exercises_of, find
 from course.experiments import variants as lab
 from course.experiments.variants_cost import (
@@ -18,10 +18,8 @@ from course.stubs import stub_of
 from solutions.encoder_block import FeedForward
 from solutions.transformer import TokenEmbedding
 from solutions.variants import (
-    CausalSelfAttention,
     MixtureOfExperts,
     sliding_window_attention,
-    tiled_attention,
 )
 
 
@@ -39,10 +37,16 @@ def test_the_peak_is_what_was_alive_at_once():
     assert peak_bytes(all_kept, x) == 5 * 4000
 
 
-def test_tiles_need_less_memory_the_longer_the_text():
-    small, large = (
-        peak_bytes(tiled_attention, *torch.randn(3, 1, n, 16).unbind(0)) for n in (256, 1024)
-    )
+# What the lesson measures holds for what stands in for a missing piece, too.
+BOTH = pytest.mark.parametrize(
+    "version", [lambda name: find(name).reference, COURSE.stand_by], ids=["reference", "stand-by"]
+)
+
+
+@BOTH
+def test_tiles_need_less_memory_the_longer_the_text(version):
+    attend = version("tiled_attention")
+    small, large = (peak_bytes(attend, *torch.randn(3, 1, n, 16).unbind(0)) for n in (256, 1024))
     assert large < 5 * small  # all pairs would be 16 times
 
 
@@ -75,8 +79,10 @@ def test_known_words_and_repeats():
     assert lab.judge(["ab" * 50], known)[1] > 0.9
 
 
-def test_a_window_writes_the_same_with_and_without_cache():
-    model = lab.new_writer(CausalSelfAttention, FeedForward, TokenEmbedding, width=16, longest=40)
+@BOTH
+def test_a_window_writes_the_same_with_and_without_cache(version):
+    attention = version("CausalSelfAttention")
+    model = lab.new_writer(attention, FeedForward, TokenEmbedding, width=16, longest=40)
     model.eval()
     with looking_back(model, within(6, sliding_window_attention)):
         narrow = lab.race(model, "def ", (30,))[30][2]
