@@ -18,7 +18,7 @@ from ..engine.examine import broken_properties, examine, sit, try_everything
 from ..engine.isolation import undisturbed
 from ..engine.limits import UNHURRIED
 from ..engine.mistakes import build, ways_of
-from ..engine.subject import Subject
+from ..engine.subject import LocalSubject
 from . import bank
 from .disguises import DISGUISES, disguised
 
@@ -191,7 +191,7 @@ def audit_disguises(exams, row, mistakes):
 def tried(exam, implementation):
     """The records of an implementation's answers."""
     with undisturbed(exam.seed):
-        return try_everything(exam.exercise, Subject(implementation), exam.questions())
+        return try_everything(exam.exercise, LocalSubject(implementation), exam.questions())
 
 
 def differing(records):

@@ -8,6 +8,9 @@ from html import escape
 
 import torch
 
+from .learner_lines import Line
+from .verdict import Verdict
+
 LARGEST = 8  # rows and columns of a heatmap; what is more is cut off, and that is said
 WITH_NUMBERS = 8 * 8
 
@@ -25,7 +28,7 @@ CODE = (
 POSITIVE, NEGATIVE = "0,114,178", "230,120,0"
 
 
-def card(verdict):
+def card(verdict: Verdict) -> str:
     """A self-contained piece of HTML."""
     accent = "#009e73" if verdict.passed else "#d55e00"
     parts = [f'<div style="font-weight:600">{escape(verdict.headline)}</div>']
@@ -47,7 +50,7 @@ def card(verdict):
     return f'<section aria-label="{label}" style="{style}">{"".join(parts)}</section>'
 
 
-def prose(text):
+def prose(text: str) -> str:
     """Escaped text in which `code` is set as code."""
     pieces = escape(text).split("`")
     return "".join(
@@ -56,14 +59,14 @@ def prose(text):
     )
 
 
-def list_of(title, mark, promises):
+def list_of(title: str, mark: str, promises: list[str]) -> str:
     if not promises:
         return ""
     items = "; ".join(f"{mark} {prose(promise)}" for promise in promises)
     return f'<div style="{QUIET};margin-top:.3em"><b>{title}:</b> {items}</div>'
 
 
-def where(line):
+def where(line: Line | None) -> str:
     if line is None:
         return ""
     place = escape(f"line {line.number} of {line.place}")
@@ -73,7 +76,7 @@ def where(line):
     )
 
 
-def printed(text):
+def printed(text: str) -> str:
     if not text:
         return ""
     return (
@@ -82,12 +85,12 @@ def printed(text):
     )
 
 
-def repeat(seed):
+def repeat(seed: int | None) -> str:
     """How to have the same check again; whoever is graded is not told."""
     return "" if seed is None else f'<div style="{QUIET}">The same check again: seed={seed}</div>'
 
 
-def hints(texts):
+def hints(texts: tuple[str, ...]) -> str:
     """Each hint behind a click, inside the one before."""
     html = ""
     for number in range(len(texts), 0, -1):
@@ -99,14 +102,15 @@ def hints(texts):
     return html
 
 
-def heatmaps(verdict):
+def heatmaps(verdict: Verdict) -> str:
     """Yours, expected and the difference, as three small tables."""
-    if verdict.yours is None or 0 in (verdict.yours.dim(), verdict.expected.dim()):
+    one, other = verdict.yours, verdict.expected
+    if one is None or other is None or 0 in (one.dim(), other.dim()):
         return ""
-    yours, index, cut = matrix(verdict.yours)
-    expected, *_ = matrix(verdict.expected)
+    yours, index, cut = matrix(one)
+    expected, *_ = matrix(other)
     tables = [("yours", yours), ("expected", expected)]
-    if verdict.yours.shape == verdict.expected.shape:
+    if one.shape == other.shape:
         tables.append(("difference", yours - expected))
     finite = [x[x.isfinite()].abs() for _, x in tables[:2]]
     largest = max((float(x.max()) for x in finite if x.numel()), default=0.0)
@@ -120,7 +124,7 @@ def heatmaps(verdict):
     )
 
 
-def matrix(x):
+def matrix(x: torch.Tensor) -> tuple[torch.Tensor, str, bool]:
     """The first matrix in a tensor, its index, and whether it was cut."""
     x = (x.real if x.is_complex() else x).to(torch.float64)
     index = ", ".join("0" for _ in range(x.dim() - 2))
@@ -131,7 +135,7 @@ def matrix(x):
     return x[:LARGEST, :LARGEST], f"[{index}]" if index else "", cut
 
 
-def table(title, x, largest):
+def table(title: str, x: torch.Tensor, largest: float) -> str:
     numbered = x.numel() <= WITH_NUMBERS
     brief = whole if bool((x == x.round()).all()) else short
     rows = "".join(
@@ -145,7 +149,7 @@ def table(title, x, largest):
     )
 
 
-def cell(value, largest, text):
+def cell(value: float, largest: float, text: str) -> str:
     finite = value == value and abs(value) != float("inf")
     strength = min(1.0, abs(value) / largest) * 0.6 if finite and largest else 0.0
     colour = POSITIVE if finite and value >= 0 else NEGATIVE
@@ -156,12 +160,12 @@ def cell(value, largest, text):
     )
 
 
-def whole(value):
+def whole(value: float) -> str:
     """A whole number, of a tensor that has no others."""
     return f"{value:.0f}"
 
 
-def short(value):
+def short(value: float) -> str:
     """A number in at most six characters or so."""
     if value != value:
         return "NaN"

@@ -1,11 +1,13 @@
 """Is an answer the expected one? What differs, and in which respect?"""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from .trial import NOTED
+from .trial import NOTED, Answer, Trial
 
 # What rounding may do, relative to the largest number of an array. Right float32 answers differ by
 # up to 3e-7 for one attention, and by about 3e-6 after a few blocks and a backward pass; the
@@ -40,11 +42,13 @@ class Difference:
 
     aspect: str
     name: str = ""  # of the array or fact
-    yours: object = None
-    expected: object = None
+    yours: Any = None  # a tensor, a Problem, names, …: the aspect says which
+    expected: Any = None
 
 
-def differences(answer, expected, trial, roughly=False):
+def differences(
+    answer: Answer, expected: Answer, trial: Trial, roughly: bool = False
+) -> list[Difference]:
     """All differences, the most basic first. Empty if the answer is right.
 
     Args:
@@ -54,7 +58,9 @@ def differences(answer, expected, trial, roughly=False):
     return sorted(found, key=lambda difference: ASPECTS.index(difference.aspect))
 
 
-def each_difference(answer, expected, trial, roughly=False):
+def each_difference(
+    answer: Answer, expected: Answer, trial: Trial, roughly: bool = False
+) -> Iterator[Difference]:
     """The same in no order, one by one: most who ask whether there is any need only the first."""
     found = False
     both = arrays(answer, expected, trial, roughly)
@@ -67,7 +73,7 @@ def each_difference(answer, expected, trial, roughly=False):
         yield Difference("gradient", "no gradient", names, [])
 
 
-def facts(answer, expected):
+def facts(answer: Answer, expected: Answer) -> Iterator[Difference]:
     """Differences in what is no array."""
     if answer.problem is not None or expected.problem is not None:
         a, b = answer.problem, expected.problem
@@ -83,7 +89,7 @@ def facts(answer, expected):
                 yield Difference(aspect_of_fact(name), name, yours, theirs)
 
 
-def aspect_of_fact(name):
+def aspect_of_fact(name: str) -> str:
     if name in ("missing", "extra", "shapes", "shared", "frozen"):
         return "names"
     if name == "built":
@@ -97,7 +103,7 @@ def aspect_of_fact(name):
     return "fact"
 
 
-def arrays(answer, expected, trial, roughly):
+def arrays(answer: Answer, expected: Answer, trial: Trial, roughly: bool) -> Iterator[Difference]:
     """Differences between arrays of the same name; one that is missing was explained by a fact."""
     # Some gradients are 0 but for rounding (a softmax does not see the keys' bias): how much there
     # may be depends on the others.
@@ -122,17 +128,23 @@ def arrays(answer, expected, trial, roughly):
             yield Difference("absent", name, answer.arrays.get(name), expected.arrays.get(name))
 
 
-def is_gradient(name):
+def is_gradient(name: str) -> bool:
     return name.startswith("gradient of ")
 
 
-def size(x):
+def size(x: torch.Tensor) -> float:
     """The largest magnitude in a tensor, if all of it is finite."""
     largest = float(x.abs().max()) if x.numel() else 0.0
     return largest if largest < float("inf") else 0.0
 
 
-def close(a, b, tolerance=1.0, scale=0.0, roughly=False):
+def close(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    tolerance: float = 1.0,
+    scale: float = 0.0,
+    roughly: bool = False,
+) -> bool:
     """Is a equal to the expected b but for rounding? Infinities must be in the same places.
 
     How much rounding there may be depends on the largest number in b, or on `scale` if larger, and
@@ -149,7 +161,7 @@ def close(a, b, tolerance=1.0, scale=0.0, roughly=False):
     return near(a, b, rough, scale)
 
 
-def near(a, b, rough, scale=0.0):
+def near(a: torch.Tensor, b: torch.Tensor, rough: float, scale: float = 0.0) -> bool:
     """Do the numbers of b differ from those of a by at most the share `rough` of the largest?"""
     if a.numel() == 0:
         return True

@@ -5,6 +5,9 @@ course is found by its entry point in the group `autograder.courses`; where seve
 `use`, `--course` or the variable AUTOGRADER_COURSE says which.
 """
 
+from __future__ import annotations
+
+import ast
 import dataclasses
 import importlib
 import importlib.util
@@ -13,8 +16,15 @@ import re
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import distributions
+from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a course is told by names: all of this is imported when it is needed
+    from torch import nn
+
+    from .exercise import Exercise
+    from .trial import Implementation
 
 GROUP = "autograder.courses"
 TOP = re.compile(r"\w+")  # the package at the top, of "package.module:name" or "package/folder"
@@ -91,32 +101,32 @@ class Course:
     handed_in: tuple[str, ...] = ()
     distribution: str = ""
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         """What a notebook shows below a cell that ends with `autograder.use(…)`."""
         return f"<course {self.id}: {self.title}>"
 
     @property
-    def lessons(self):
+    def lessons(self) -> tuple[str, ...]:
         return tuple(self.syllabus)
 
     @cached_property
-    def lesson_of(self):
+    def lesson_of(self) -> dict[str, str]:
         """{name of an exercise: its lesson}"""
         return {name: lesson for lesson, names in self.syllabus.items() for name in names}
 
     @cached_property
-    def ids(self):
+    def ids(self) -> list[str]:
         """The ids of all exercises, in the order of the course."""
         return [f"{lesson}.{name}" for lesson, names in self.syllabus.items() for name in names]
 
     # --- Exercises --------------------------------------------------------------------------------
 
     @cached_property
-    def bound(self):
+    def bound(self) -> dict[str, tuple[Exercise, ...]]:
         """{lesson: its Exercises}, as far as they have been asked for."""
         return {}
 
-    def exercises_of(self, lesson):
+    def exercises_of(self, lesson: str) -> tuple[Exercise, ...]:
         """The Exercises of one lesson, in its order."""
         if lesson not in self.bound:
             module = importlib.import_module(f"{self.checks}.{lesson}")
@@ -124,21 +134,21 @@ class Course:
             self.bound[lesson] = tuple(map(self.bind, found))
         return self.bound[lesson]
 
-    def bind(self, exercise):
+    def bind(self, exercise: Exercise) -> Exercise:
         """An Exercise that knows where its model answer and its mistakes lie."""
         file = ""
         if self.mistakes:
             file = str(self.folder(self.mistakes) / exercise.module / f"{exercise.name}.md")
         return dataclasses.replace(exercise, package=self.reference, written_in=file)
 
-    def all_exercises(self):
+    def all_exercises(self) -> dict[str, Exercise]:
         """{id: Exercise}, in the order of the course."""
         return {each.id: each for lesson in self.lessons for each in self.exercises_of(lesson)}
 
-    def find(self, exercise_id):
+    def find(self, exercise_id: str) -> Exercise:
         """The exercise called <lesson>.<name>; the lesson may be left out."""
         lesson, _, name = exercise_id.rpartition(".")
-        lesson = lesson or self.lesson_of.get(name)
+        lesson = lesson or self.lesson_of.get(name, "")
         if name not in self.syllabus.get(lesson, ()):
             known = ", ".join(self.ids)
             raise KeyError(f"there is no exercise called {exercise_id!r}; there are: {known}")
@@ -147,37 +157,37 @@ class Course:
     # --- Where its parts lie ----------------------------------------------------------------------
 
     @property
-    def packages(self):
+    def packages(self) -> tuple[str, ...]:
         """The names of its packages at the top: what lies in them is the course's own code, and
         nothing that submissions may read, wherever it is installed."""
         named = [self.checks, self.reference, self.stand_bys, self.stand_ins, self.mistakes]
         named += [self.bank, self.importable, self.assignments, *self.calls.values()]
-        return tuple(dict.fromkeys(TOP.match(name)[0] for name in named if name))
+        return tuple(dict.fromkeys(found[0] for found in map(TOP.match, named) if found))
 
     @cached_property
-    def folders(self):
+    def folders(self) -> dict[str, str]:
         """{package at the top: its folder}"""
         return {name: folder_of(name) for name in self.packages}
 
-    def folder(self, name):
+    def folder(self, name: str) -> Path:
         """Where a folder lies that is named as "package/folder"."""
         package, *inner = name.split("/")
         return Path(self.folders.get(package) or folder_of(package) or package, *inner)
 
-    def stand_by(self, name):
+    def stand_by(self, name: str) -> Implementation:
         """The stand-by of an exercise."""
         module = importlib.import_module(f"{self.stand_bys}.{self.lesson_of[name]}")
         return getattr(module, name)
 
-    def stand_in(self, name, **arguments):
+    def stand_in(self, name: str, **arguments: Any) -> nn.Module:
         """A stand-in, made anew."""
         return getattr(importlib.import_module(self.stand_ins), name)(**arguments)
 
-    def points_call(self, function):
+    def points_call(self, function: str) -> PointsCall | None:
         """The PointsCall about a function's name; None if its calls earn nothing."""
         return load(self.calls[function]) if function in self.calls else None
 
-    def points_calls(self):
+    def points_calls(self) -> list[PointsCall]:
         """All of them."""
         return [load(name) for name in self.calls.values()]
 
@@ -188,11 +198,11 @@ class PointsCall:
     kind = ""  # a short word for it in records
     label = ""  # what precedes it in reports
 
-    def asked(self, call):
+    def asked(self, call: ast.Call) -> Wanted | None:
         """The Wanted of a call, given as a syntax tree; None if nothing can be made of it."""
         raise NotImplementedError
 
-    def judged(self, wanted, found, checks):
+    def judged(self, wanted: Wanted, found: Any, checks: tuple[float, float]) -> Earned:
         """What it Earned.
 
         Args:
@@ -210,7 +220,7 @@ class Wanted:
 
     kind: str
     name: str
-    about: tuple = ()
+    about: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,10 +235,10 @@ class Earned:
 
 # --- Which course? --------------------------------------------------------------------------------
 
-CHOSEN = []  # the course in use; filled when it is first asked for
+CHOSEN: list[Course] = []  # the course in use; filled when it is first asked for
 
 
-def use(course):
+def use(course: Course | str) -> Course:
     """From now on this course's exercises are checked. Gives the Course.
 
     Args:
@@ -240,19 +250,19 @@ def use(course):
     return found
 
 
-def current():
+def current() -> Course:
     """The course in use: what was chosen, or else the only one that is installed."""
     if not CHOSEN:
         use(os.environ.get(VARIABLE) or the_only_one())
     return CHOSEN[0]
 
 
-def find(exercise_id):
+def find(exercise_id: str) -> Exercise:
     """The exercise called <lesson>.<name> of the course in use; the lesson may be left out."""
     return current().find(exercise_id)
 
 
-def installed():
+def installed() -> dict[str, EntryPoint]:
     """{id: entry point} of all courses that are installed.
 
     Each distribution is asked, also where an older one of the same name lies on the way, as the
@@ -262,7 +272,7 @@ def installed():
     return {point.name: point for point in points if point.group == GROUP}
 
 
-def the_only_one():
+def the_only_one() -> Course:
     found = installed()
     if len(found) == 1:
         return of_entry_point(next(iter(found.values())))
@@ -277,7 +287,7 @@ def the_only_one():
     )
 
 
-def of_entry_point(point):
+def of_entry_point(point: EntryPoint) -> Course:
     """The Course that is installed so."""
     try:
         found = point.load()
@@ -292,7 +302,7 @@ def of_entry_point(point):
     return found
 
 
-def named(name):
+def named(name: str) -> Course:
     """The Course that a text names."""
     points = installed()
     if name in points:
@@ -314,27 +324,27 @@ def named(name):
     return found
 
 
-def name_of(course):
+def name_of(course: Course) -> str:
     """A name under which `use` finds a course again."""
     if course.id in installed():
         return course.id
     return folder_of(course.packages[0])
 
 
-def in_folder(folder):
+def in_folder(folder: Path) -> Any:
     """The COURSE of the package that a folder holds."""
     if str(folder.parent) not in sys.path:
         sys.path.append(str(folder.parent))
     return load(f"{folder.name}:COURSE")
 
 
-def load(name):
+def load(name: str) -> Any:
     """What "module:name" names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-def folder_of(package):
+def folder_of(package: str) -> str:
     """Where a package lies; "" if it is not there."""
     try:
         spec = importlib.util.find_spec(package)

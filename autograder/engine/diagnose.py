@@ -14,10 +14,14 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from .compare import differences, each_difference
-from .exam import kept_of
+from .compare import Difference, differences, each_difference
+from .exam import Exam, kept_of
+from .exercise import Exercise, Property
 from .limits import PATIENCE
+from .mistake_files import Mistake
 from .mistakes import ways_of
+from .subject import Subject
+from .trial import Answer, Probe, Trial
 
 # What a second mistake may break without hiding the first one's numbers.
 BESIDES = {"dtype", "changed"}
@@ -29,24 +33,27 @@ PIVOTS = 3
 class Record:
     """One probe of a check: what was drawn, what came back, what was expected."""
 
-    promise: object  # the Property
-    probe: object  # the function that drew the trial
-    trial: object
-    answer: object
-    expected: object
-    found: list = field(default_factory=list)  # differences
+    promise: Property
+    probe: Probe  # that drew the trial
+    trial: Trial
+    answer: Answer
+    expected: Answer
+    found: list[Difference] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """The mistakes that were recognised, and where the first one shows best."""
 
-    mistakes: tuple = ()
+    mistakes: tuple[Mistake, ...] = ()
     record: Record | None = None
-    besides: tuple = ()  # (record, difference) of what the mistakes never do, and leave to be seen
+    # What the mistakes never do, and leave to be seen.
+    besides: tuple[tuple[Record, Difference], ...] = ()
 
 
-def diagnose(exam, subject, records, patience=PATIENCE):
+def diagnose(
+    exam: Exam, subject: Subject, records: list[Record], patience: float = PATIENCE
+) -> Diagnosis:
     """The Diagnosis of a check's records, some of which have differences.
 
     Args:
@@ -100,7 +107,8 @@ def diagnose(exam, subject, records, patience=PATIENCE):
 
     whole = {names: found for names, found in candidates.items() if complete(found)}
     if whole:
-        return conclude(*one_of(exercise, whole)) if one_of(exercise, whole) else Diagnosis()
+        only = one_of(exercise, whole)
+        return conclude(*only) if only else Diagnosis()
     partly = {n: found for n, found in candidates.items() if any(map(telling, found))}
     for first in sorted(partly, key=lambda names: -len(partly[names])):
         rest = [record for record in failing if record not in partly[first]]
@@ -114,16 +122,16 @@ def diagnose(exam, subject, records, patience=PATIENCE):
                     pairs[names] = explained
             if time.perf_counter() > deadline:
                 break
-        if pairs and one_of(exercise, pairs):
-            return conclude(*one_of(exercise, pairs))
+        only = one_of(exercise, pairs)
+        if only:
+            return conclude(*only)
     best = max(map(len, partly.values()), default=0)
     partly = {names: found for names, found in partly.items() if len(found) == best}
-    if partly and one_of(exercise, partly):
-        return conclude(*one_of(exercise, partly))
-    return Diagnosis()
+    only = one_of(exercise, partly)
+    return conclude(*only) if only else Diagnosis()
 
 
-def as_coarse_as_it_is(record):
+def as_coarse_as_it_is(record: Record) -> Record:
     """The record of an answer in too coarse a dtype, with what is wrong but for its rounding: that
     hides no mistake."""
     if all(difference.aspect != "dtype" for difference in record.found):
@@ -132,14 +140,14 @@ def as_coarse_as_it_is(record):
     return replace(record, found=found)
 
 
-def is_explained(answer, wrong, aspects, trial):
+def is_explained(answer: Answer, wrong: Answer, aspects: set[str], trial: Trial) -> bool:
     """Is the learner's answer that of a mistake, which shows in these aspects?"""
     allowed = [aspect for aspect in BESIDES if aspect not in aspects]
     found = each_difference(answer, wrong, trial, roughly=True)
     return bool(aspects) and all(difference.aspect in allowed for difference in found)
 
 
-def suspects(exercise, subject, probe, ways):
+def suspects(exercise: Exercise, subject: Subject, probe: Probe, ways: list[str]) -> list[str]:
     """The ways whose answers to a probe are the learner's.
 
     They are asked with the same inputs in every check, and so every mistake has to answer but once,
@@ -158,7 +166,7 @@ def suspects(exercise, subject, probe, ways):
     return found
 
 
-def pivots(failing):
+def pivots(failing: list[Record]) -> list[Record]:
     """The failing records that tell most for the least work, of different properties."""
     chosen = {}
     for record in sorted(failing, key=lambda record: (not telling(record), cost(record.trial))):
@@ -166,12 +174,12 @@ def pivots(failing):
     return list(chosen.values())[:PIVOTS]
 
 
-def cost(trial):
+def cost(trial: Trial) -> int:
     """Roughly how long a trial runs. (A clock would tell better, and differ from run to run.)"""
     return len(trial.calls) * (3 if trial.gradients else 1) * (2 if trial.digest else 1)
 
 
-def telling(record):
+def telling(record: Record) -> bool:
     """Is there an array in this record that nobody gets by chance?"""
     return any(
         difference.aspect in ("shape", "value", "gradient")
@@ -181,7 +189,7 @@ def telling(record):
     )
 
 
-def certain(records):
+def certain(records: list[Record]) -> bool:
     """Is a match of these records no chance? Real numbers and facts are not met by chance; the few
     whole numbers that a search gives, or a mask is made of, now and then are."""
     whole = (torch.int64, torch.int32, torch.bool)
@@ -192,13 +200,16 @@ def certain(records):
     )
 
 
-def best_place(explained):
+def best_place(explained: list[Record]) -> Record:
     """The record to show: the first with numbers in it."""
     return next((record for record in explained if telling(record)), explained[0])
 
 
-def one_of(exercise, found):
-    """The (names, records) of the only mistake found; None if it could be one or the other."""
+def one_of(
+    exercise: Exercise, found: dict[tuple[str, ...], list[Record]]
+) -> tuple[tuple[str, ...], list[Record]] | None:
+    """The (names, records) of the only mistake found; None if there is none, or if it could be one
+    or the other."""
     made = [[exercise.mistake(name) for name in names] for names in found]
     kinds = {frozenset(mistake.same_as or mistake.id for mistake in pair) for pair in made}
     return next(iter(found.items())) if len(kinds) == 1 else None

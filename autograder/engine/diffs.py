@@ -5,13 +5,26 @@ breaks, quotes, comments and spaces do not matter. Lines that stand together in 
 together in the code; a line `...` in between says that something is left out.
 """
 
+from __future__ import annotations
+
 import difflib
 import itertools
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .spans import Stream, aligned, applied, compared, overlap, same_meaning, whole
-from .statements import statements, words_of
+from .spans import (
+    Change,
+    Edit,
+    Stream,
+    aligned,
+    applied,
+    compared,
+    overlap,
+    same_meaning,
+    whole,
+)
+from .statements import Statement, statements, words_of
 
 GAP = "..."
 
@@ -23,7 +36,7 @@ class DiffError(ValueError):
         line: of the diff, in the file where it stands.
     """
 
-    def __init__(self, line, sentence):
+    def __init__(self, line: int, sentence: str):
         super().__init__(sentence)
         self.line, self.sentence = line, sentence
 
@@ -51,7 +64,9 @@ class Diff:
     whole: bool = False
     number: int = 0
 
-    def edits(self, source, file="the model answer", begins=1):
+    def edits(
+        self, source: str, file: str = "the model answer", begins: int = 1
+    ) -> tuple[Edit, ...]:
         """The Edits that it makes in a source.
 
         Args:
@@ -80,17 +95,17 @@ class Model:
     begins: int
 
     @property
-    def statements(self):
+    def statements(self) -> list[Statement]:
         return statements(self.source)
 
-    def line(self, statement):
+    def line(self, statement: Statement) -> int:
         return statement.number + self.begins - 1
 
 
 # --- Where is it? ---------------------------------------------------------------------------------
 
 
-def hunks(lines):
+def hunks(lines: Sequence[Line]) -> list[list[Line]]:
     """The parts of a diff, which are looked for one by one."""
     found = [[]]
     for line in lines:
@@ -112,15 +127,15 @@ class Side:
     """What a hunk looks like before or after: its statements, and where they come from."""
 
     text: str
-    statements: list
-    lines: list  # the Lines of the diff that the text consists of
+    statements: list[Statement]
+    lines: list[Line]  # those of the diff that the text consists of
 
-    def line_of(self, statement):
+    def line_of(self, statement: Statement) -> int:
         """Where a statement begins in the file."""
         return self.lines[statement.number - 1].number
 
 
-def side(hunk, sign, indent):
+def side(hunk: Iterable[Line], sign: str, indent: int) -> Side:
     """The lines of a hunk with this sign, and the unchanged ones.
 
     Args:
@@ -132,7 +147,7 @@ def side(hunk, sign, indent):
     return Side(text, statements(text), kept)
 
 
-def understood(hunk, sign):
+def understood(hunk: Iterable[Line], sign: str) -> Side:
     """A Side of a hunk, all of which is Python."""
     found = side(hunk, sign, 0)
     for statement in found.statements:
@@ -145,7 +160,7 @@ def understood(hunk, sign):
     return found
 
 
-def edits_of_hunk(hunk, model):
+def edits_of_hunk(hunk: list[Line], model: Model) -> list[Edit]:
     """The Edits of one hunk."""
     old = understood(hunk, "-")
     new = understood(hunk, "+")
@@ -169,7 +184,7 @@ def edits_of_hunk(hunk, model):
     return edits
 
 
-def place_of(hunk, old, model):
+def place_of(hunk: list[Line], old: Side, model: Model) -> int:
     """Which statement of the model answer a hunk begins with."""
     if not old.statements:
         raise DiffError(
@@ -195,12 +210,12 @@ def place_of(hunk, old, model):
     raise not_there(old, model)
 
 
-def shape_of(found):
+def shape_of(found: list[Statement]) -> list[tuple[str | None, int]]:
     """What statements mean, and how they lie below each other."""
     return [(each.meaning, each.indent - found[0].indent) for each in found]
 
 
-def not_there(old, model):
+def not_there(old: Side, model: Model) -> DiffError:
     """The DiffError about lines that are not found: what is there instead?"""
     meanings = [statement.meaning for statement in model.statements]
     for statement in old.statements:
@@ -221,7 +236,7 @@ def not_there(old, model):
     )
 
 
-def nearest(statement, model):
+def nearest(statement: Statement, model: Model) -> str:
     """A clause about the line that is most like one that is missing."""
     words = [value for value, *_ in words_of(statement.text)]
 
@@ -240,7 +255,7 @@ def nearest(statement, model):
     return text
 
 
-def names_changed(words, theirs):
+def names_changed(words: list[str], theirs: list[str]) -> dict[str, str]:
     """{name: what stands in its place}, if two statements differ in nothing else."""
     if len(words) != len(theirs):
         return {}
@@ -251,18 +266,18 @@ def names_changed(words, theirs):
     return changed if same else {}
 
 
-def shown(statement):
+def shown(statement: Statement) -> str:
     """A statement as one line of a message."""
     text = " ".join((statement.code or statement.text).split())
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def listed(numbers):
+def listed(numbers: Iterable[int]) -> str:
     texts = list(map(str, numbers))
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if texts[1:] else texts[0]
 
 
-def runs(hunk, old, new):
+def runs(hunk: list[Line], old: Side, new: Side) -> Iterator[Change]:
     """Which statements become which: (from, to) before and (from, to) after.
 
     An unchanged line ends such a run, and so does a line that goes after one that comes: so lines
@@ -278,15 +293,15 @@ def runs(hunk, old, new):
         sign = line.sign if line else " "
         between = all(n in known for n, known in zip(place, starts))
         if between and (sign == " " or (sign, last) == ("-", "+")):
-            here = tuple(known[n] for n, known in zip(place, starts))
+            here = starts[0][place[0]], starts[1][place[1]]
             if last != " ":
-                yield tuple(zip(begun, here))
+                yield (begun[0], here[0]), (begun[1], here[1])
             begun, last = here, " "
         place = [place[0] + (sign != "+"), place[1] + (sign != "-")]
         last = sign if sign != " " else last
 
 
-def edits_of_function(diff, model):
+def edits_of_function(diff: Diff, model: Model) -> list[Edit]:
     """The Edits that make of a function of the model answer what is written in full."""
     new = understood(diff.lines, "+")
     head = new.statements[0]
@@ -319,5 +334,5 @@ def edits_of_function(diff, model):
     return list(compared([each.tokens for each in found], new, changed, model.source))
 
 
-def is_text(statement):
+def is_text(statement: Statement) -> bool:
     return statement.text.startswith(('"', "'", 'r"'))

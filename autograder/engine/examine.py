@@ -5,21 +5,28 @@ The one engine behind all doors: the notebook's card, the terminal, pytest and g
 
 import secrets
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 
 from . import limits, pieces
-from .compare import differences
+from .compare import Difference, differences
 from .course import current
 from .diagnose import BESIDES, Diagnosis, Record, diagnose
-from .exam import Exam
+from .exam import Exam, Question
+from .exercise import Exercise, Property
 from .isolation import undisturbed
+from .learner_lines import Line
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
-from .subject import Subject
+from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing
-from .trial import NOTHING, PIECES, describe, is_stub
+from .trial import NOTHING, PIECES, Implementation, describe, is_stub
 from .verdict import Verdict
+
+# {name of a property: what breaks it first}
+Broken = dict[str, tuple[Record, Difference]]
 
 # The diagnoses where somebody else's code did the work: torch's, or the course's.
 READY_MADE, BORROWED = SHORTCUTS = "ready_made", "borrowed"
@@ -39,16 +46,22 @@ LET_ANSWER = (
 )
 
 
-def examine(exercise, implementation, seed=None, device="cpu", seconds=SECONDS):
+def examine(
+    exercise: Exercise,
+    implementation: Implementation,
+    seed: int | None = None,
+    device: str = "cpu",
+    seconds: float = SECONDS,
+) -> Verdict:
     """The Verdict on an implementation of `exercise`, in at most so many seconds."""
     seed = secrets.randbelow(2**31) if seed is None else seed
     return sit(Exam(exercise, seed, device), implementation, seconds)
 
 
-def sit(exam, implementation, seconds=SECONDS):
+def sit(exam: Exam, implementation: Implementation, seconds: float = SECONDS) -> Verdict:
     """The same with an exam that others sit as well: what mistakes answer is then known."""
     started = time.perf_counter()
-    exercise, seed, subject = exam.exercise, exam.seed, Subject(implementation, exam.device)
+    exercise, seed, subject = exam.exercise, exam.seed, LocalSubject(implementation, exam.device)
     with undisturbed(seed) as printed:
         try:
             with time_limit(seconds):
@@ -65,8 +78,14 @@ def sit(exam, implementation, seconds=SECONDS):
 
 
 def examine_learners(
-    exercise, implementation, namespace, missing=True, seed=None, device="cpu", seconds=SECONDS
-):
+    exercise: Exercise,
+    implementation: Implementation,
+    namespace: dict[str, Any],
+    missing: bool = True,
+    seed: int | None = None,
+    device: str = "cpu",
+    seconds: float = SECONDS,
+) -> Verdict:
     """The same for what a learner has made, on top of the pieces that came before it.
 
     Args:
@@ -80,7 +99,7 @@ def examine_learners(
         return examine(exercise, implementation, seed, device, seconds)
 
 
-def not_yours(exercise, seed=None):
+def not_yours(exercise: Exercise, seed: int | None = None) -> Verdict:
     """The Verdict on the course's own version, handed in."""
     said = STANDS_IN if current().stand_bys else THE_COURSES_OWN
     verdict = stopped(exercise, seed, said.format(name=exercise.name))
@@ -88,11 +107,10 @@ def not_yours(exercise, seed=None):
     return verdict
 
 
-def try_everything(exercise, subject, asked):
+def try_everything(exercise: Exercise, subject: Subject, asked: Iterable[Question]) -> list[Record]:
     """Put all questions to the subject; a stub is asked only one."""
     records = []
-    watch = list(exercise.refuses) or PIECES
-    watch = NOTHING if subject.trusted else watch
+    watch = NOTHING if subject.trusted else list(exercise.refuses) or PIECES
     for question, answer in subject.answers(asked, watch):
         promise, probe, trial, expected = question
         found = differences(answer, expected, trial)
@@ -102,7 +120,9 @@ def try_everything(exercise, subject, asked):
     return records
 
 
-def stopped(exercise, seed, sentence, line=None):
+def stopped(
+    exercise: Exercise, seed: int | None, sentence: str, line: Line | None = None
+) -> Verdict:
     """The Verdict on code that could not be tried to the end."""
     verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
     verdict.missing = [promise.says for promise in exercise.properties]
@@ -111,14 +131,16 @@ def stopped(exercise, seed, sentence, line=None):
     return verdict
 
 
-def too_long(seconds):
+def too_long(seconds: float) -> str:
     return (
         f"Your code was stopped after {seconds:g} seconds; a right answer needs a small part of "
         f"one. Does a loop in it ever end?"
     )
 
 
-def verdict_on(exam, subject, records, patience=None):
+def verdict_on(
+    exam: Exam, subject: Subject, records: list[Record], patience: float | None = None
+) -> Verdict:
     """Points for the properties that hold, and an explanation for those that do not.
 
     Args:
@@ -162,12 +184,12 @@ def verdict_on(exam, subject, records, patience=None):
     return verdict
 
 
-def noted(fact, records):
+def noted(fact: str, records: list[Record]) -> list[str]:
     """What was noted under a fact while the code ran."""
     return sorted({name for record in records for name in record.answer.facts.get(fact, ())})
 
 
-def broken_properties(exercise, records):
+def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
     """{name of a property: (record, difference) of the first difference that breaks it}"""
     by_aspect = {a: promise for promise in exercise.properties for a in promise.aspects}
     broken = {}
@@ -181,7 +203,7 @@ def broken_properties(exercise, records):
     return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
 
 
-def was_seen(promise, records, besides):
+def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:
     """Code that never works keeps no promises: it does not even get as far as breaking them.
 
     Args:
@@ -192,22 +214,35 @@ def was_seen(promise, records, besides):
     return any(all(d.aspect in besides for d in record.found) for record in records)
 
 
-def explain_broken(verdict, exam, subject, records, broken, patience):
+def explain_broken(
+    verdict: Verdict,
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    broken: Broken,
+    patience: float,
+) -> None:
     """Name the mistake, or else describe the first property that is broken."""
     try:
         with time_limit(2 * patience):  # their own time was enough
             diagnosis = diagnose(exam, subject, records, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
-    if diagnosis.mistakes:
-        name_mistakes(verdict, exam.exercise, subject, diagnosis)
-    else:
+    if diagnosis.record is None:
         describe_broken(verdict, exam.exercise, subject, broken)
+    else:
+        name_mistakes(verdict, exam.exercise, subject, diagnosis, diagnosis.record)
 
 
-def name_mistakes(verdict, exercise, subject, diagnosis):
-    """Say which mistakes were made, and what else is seen that they do not do."""
-    seen = seen_in(exercise, diagnosis.record)
+def name_mistakes(
+    verdict: Verdict, exercise: Exercise, subject: Subject, diagnosis: Diagnosis, record: Record
+) -> None:
+    """Say which mistakes were made, and what else is seen that they do not do.
+
+    Args:
+        record: where the first one shows best.
+    """
+    seen = seen_in(exercise, record)
     for number, mistake in enumerate(diagnosis.mistakes):
         says = seen.fill(mistake.says)
         verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
@@ -215,12 +250,12 @@ def name_mistakes(verdict, exercise, subject, diagnosis):
         verdict.line = verdict.line or subject.find_line(mistake.line)
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
-    for record, difference in diagnosis.besides:
-        verdict.explanation.append(explain(seen_in(exercise, record), difference))
-    show(verdict, diagnosis.record)
+    for other, difference in diagnosis.besides:
+        verdict.explanation.append(explain(seen_in(exercise, other), difference))
+    show(verdict, record)
 
 
-def describe_broken(verdict, exercise, subject, broken):
+def describe_broken(verdict: Verdict, exercise: Exercise, subject: Subject, broken: Broken) -> None:
     """Describe the first property that is broken."""
     name, (record, difference) = next(iter(broken.items()))
     seen = seen_in(exercise, record)
@@ -233,11 +268,11 @@ def describe_broken(verdict, exercise, subject, broken):
     show(verdict, record)
 
 
-def seen_in(exercise, record):
+def seen_in(exercise: Exercise, record: Record) -> Seen:
     return Seen(exercise, record.trial, record.answer, record.expected)
 
 
-def show(verdict, record):
+def show(verdict: Verdict, record: Record) -> None:
     """Put arrays that differ side by side: the last of the first kind, as what is returned last
     (attention's weights) is usually what the others are made of."""
     shown = [d for d in record.found if all(map(torch.is_tensor, (d.yours, d.expected)))]

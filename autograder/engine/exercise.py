@@ -7,17 +7,23 @@ reference's source, with what to say to someone who makes it; the mistakes of an
 a file, and are read when they are asked for.
 """
 
+from __future__ import annotations
+
 import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import mistake_files
-from .trial import Trial
+from .mistake_files import Mistake
+from .spans import Edit
+from .trial import Implementation, Probe
 
-Probe = Callable[..., Trial]
+if TYPE_CHECKING:
+    from .symptoms import Seen
 
 
 @dataclass(frozen=True)
@@ -63,56 +69,56 @@ class Exercise:
     hints: tuple[str, str, str]
     refuses: tuple[str, ...] = ()
     instead: str = ""
-    measures: dict[str, Callable] = field(default_factory=dict)
-    symptoms: tuple[Callable, ...] = ()
+    measures: dict[str, Callable[[Seen], object]] = field(default_factory=dict)
+    symptoms: tuple[Callable[[Seen], str | None], ...] = ()
     package: str = ""
     written_in: str = ""
 
     @property
-    def module(self):
+    def module(self) -> str:
         return self.id.partition(".")[0]
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.id.partition(".")[2]
 
     @property
-    def max_score(self):
+    def max_score(self) -> int:
         return sum(promise.points for promise in self.properties)
 
     @cached_property
-    def reference(self):
+    def reference(self) -> Implementation:
         """The model answer."""
         return getattr(importlib.import_module(f"{self.package}.{self.module}"), self.name)
 
     @cached_property
-    def source(self):
+    def source(self) -> str:
         """The reference's own lines, which mistakes are edits of."""
         return inspect.getsource(self.reference)
 
     @cached_property
-    def source_place(self):
+    def source_place(self) -> tuple[str, int]:
         """(file, line) where these lines begin."""
-        place = Path(inspect.getsourcefile(self.reference))
+        place = Path(inspect.getfile(self.reference))
         return f"{place.parent.name}/{place.name}", inspect.getsourcelines(self.reference)[1]
 
     @cached_property
-    def mistakes(self):
+    def mistakes(self) -> tuple[Mistake, ...]:
         """What is known to go wrong: the Mistakes in its file."""
         return mistake_files.read(self.written_in) if self.written_in else ()
 
     @cached_property
-    def edits(self):
+    def edits(self) -> dict[str, tuple[Edit, ...]]:
         """{way of making a mistake: its Edits of the source}, as far as they have been asked for;
         see mistakes.edits_of."""
         return {}
 
     @cached_property
-    def built(self):
+    def built(self) -> dict[tuple[str, ...], Implementation | None]:
         """Wrong implementations that have been made already; see mistakes.build."""
         return {}
 
-    def mistake(self, name):
+    def mistake(self, name: str) -> Mistake:
         """The mistake with this id; a way of making it will do as well."""
         for mistake in self.mistakes:
             if mistake.id == name.partition("/")[0]:

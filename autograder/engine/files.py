@@ -5,12 +5,15 @@ import re
 import sys
 import types
 import warnings
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from .course import current
 
 
-def tree_of(source):
+def tree_of(source: str | bytes) -> ast.Module:
     """The syntax tree; warnings of a learner's code are none of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -18,7 +21,7 @@ def tree_of(source):
 
 
 @lru_cache(maxsize=512)
-def names_defined(source):
+def names_defined(source: str) -> tuple[str, ...]:
     """The names that a file binds at its top level by a def, a class or an assignment.
 
     An imported name does not count. If the file is no Python, its lines are looked at one by one.
@@ -31,7 +34,7 @@ def names_defined(source):
     return tuple(dict.fromkeys(bound(tree.body)))
 
 
-def bound(statements):
+def bound(statements: Iterable[ast.stmt]) -> Iterator[str]:
     """The names that statements bind, also those inside a top-level if, try or with."""
     for statement in statements:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -51,13 +54,13 @@ def bound(statements):
                 yield from bound(handler.body)
 
 
-def exercises_defined(source):
+def exercises_defined(source: str) -> list[str]:
     """Ids of the exercises that a file defines, in the order of the course."""
     names = set(names_defined(source))
     return [each for each in current().ids if each.rpartition(".")[2] in names]
 
 
-def load(path):
+def load(path: Path) -> dict[str, Any]:
     """Run a file, and give the names that it binds. Whatever it raises comes through."""
     source = path.read_bytes()
     module = types.ModuleType("answer")  # not "__main__": what stands under that `if` is not run

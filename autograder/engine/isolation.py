@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import warnings
+from collections.abc import Iterator
 
 import numpy
 import torch
@@ -18,18 +19,18 @@ class Printed(io.StringIO):
 
     heard = False
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         if self.tell() < 4 * PRINTED and not self.heard:
             super().write(text[: 4 * PRINTED])
         return len(text)
 
-    def beginning(self):
+    def beginning(self) -> str:
         text = self.getvalue().strip()
         return text if len(text) <= PRINTED else text[:PRINTED] + " …"
 
 
 @contextlib.contextmanager
-def undisturbed(seed=0):
+def undisturbed(seed: int = 0) -> Iterator[Printed]:
     """Neither the learner's settings disturb the check, nor the check or their code the notebook.
 
     Inside, torch is as it is at the start; what is printed is kept, and nothing gets to stderr, not
@@ -70,7 +71,7 @@ def undisturbed(seed=0):
                 os.chdir(cwd)
 
 
-def set_seed(seed):
+def set_seed(seed: int) -> None:
     """What torch.manual_seed does; where no GPU is in use, without the millisecond that it takes to
     note down, with a traceback each, what to tell the GPUs."""
     if torch.cuda.is_initialized():
@@ -79,7 +80,7 @@ def set_seed(seed):
         torch.default_generator.manual_seed(seed)
 
 
-def working_folder():
+def working_folder() -> str | None:
     """Where we are; None if that was deleted."""
     try:
         return os.getcwd()
@@ -88,7 +89,7 @@ def working_folder():
 
 
 @contextlib.contextmanager
-def no_stderr():
+def no_stderr() -> Iterator[None]:
     """Send what is written to file descriptor 2 nowhere, for as long as this lasts."""
     if sys.__stderr__ is not None:
         with contextlib.suppress(Exception):

@@ -1,14 +1,22 @@
 """Find the learner's own lines: where an error was raised, where a mistake probably happened."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 import linecache
 import re
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
+from typing import TYPE_CHECKING
 
 from .course import current
+
+if TYPE_CHECKING:
+    from .trial import Problem
 
 LONGEST = 500  # characters of a line that are looked at
 ENGINE = str(Path(__file__).resolve().parents[1])
@@ -22,11 +30,11 @@ class Line:
     text: str
     place: str  # "your cell", or a file's name
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"line {self.number} of {self.place}: `{self.text}`"
 
 
-def code_objects(subject):
+def code_objects(subject: object) -> list[CodeType]:
     """The code of a function, of a class's methods, or of what they wrap."""
     subject = inspect.unwrap(subject) if callable(subject) else subject
     if isinstance(subject, functools.partial):
@@ -42,20 +50,20 @@ def code_objects(subject):
     return code_objects(type(subject)) if callable(subject) else []
 
 
-def method_code(value):
+def method_code(value: object) -> list[CodeType]:
     value = getattr(value, "__func__", value)  # staticmethod, classmethod
     if isinstance(value, property):
         value = value.fget
     return [value.__code__] if inspect.isfunction(value) else []
 
 
-def is_library(kind):
+def is_library(kind: type) -> bool:
     """Torch's, Python's or the course's own class, not the learner's."""
     own = tuple(f"{package}." for package in current().packages)
     return kind.__module__.startswith(("torch.", "builtins", "abc", *own))
 
 
-def lines(subject):
+def lines(subject: object) -> list[Line]:
     """The lines of the learner's code that do something, in order: no docstrings, no headings."""
     found = {}
     for code in code_objects(subject):
@@ -66,7 +74,7 @@ def lines(subject):
     return [found[key] for key in sorted(found)]
 
 
-def lines_of_source(source, name):
+def lines_of_source(source: str, name: str) -> list[Line]:
     """The same for what a cell defines under a name, without running the cell."""
     try:
         with warnings.catch_warnings():
@@ -81,11 +89,11 @@ def lines_of_source(source, name):
     return [Line(number, text, "your cell") for number, text in texts if does_something(text)]
 
 
-def does_something(text):
-    return text and not text.startswith(("def ", "class ", "@", '"', "'"))
+def does_something(text: str) -> bool:
+    return bool(text) and not text.startswith(("def ", "class ", "@", '"', "'"))
 
 
-def numbers(code):
+def numbers(code: CodeType) -> set[int]:
     """The numbers of the lines that a function consists of, and the functions inside it."""
     found, left = set(), [code]
     while left:
@@ -95,7 +103,7 @@ def numbers(code):
     return found
 
 
-def place(filename):
+def place(filename: str) -> str:
     """What a learner calls the file that a line is in."""
     if "ipykernel" in filename or filename.startswith("<ipython-input"):
         return "your cell"
@@ -104,12 +112,12 @@ def place(filename):
     return Path(filename).name
 
 
-def find_line(subject, pattern):
+def find_line(subject: object, pattern: str) -> Line | None:
     """The learner's line that a regular expression finds, or None; comments do not count."""
     return search(pattern, lines(subject)) if pattern else None
 
 
-def search(pattern, lines):
+def search(pattern: str, lines: Iterable[Line]) -> Line | None:
     """The first of these lines that a regular expression finds, or None."""
     for line in lines if pattern else ():
         code = line.text.partition("#")[0]
@@ -118,10 +126,10 @@ def search(pattern, lines):
     return None
 
 
-def line_of_problem(subject, problem):
+def line_of_problem(subject: object, problem: Problem | None) -> Line | None:
     """The innermost line of the learner's own code that an exception passed through."""
     files = {code.co_filename for code in code_objects(subject)}
-    for filename, number, _ in reversed(problem.frames):
+    for filename, number, _ in reversed(problem.frames if problem else ()):
         if filename in files or not is_course_or_library(filename):
             text = linecache.getline(filename, number).strip()
             if text:
@@ -129,12 +137,12 @@ def line_of_problem(subject, problem):
     return None
 
 
-def own_folders():
+def own_folders() -> list[str]:
     """Where the engine and the course in use lie."""
     return [ENGINE, *filter(None, current().folders.values())]
 
 
-def is_course_or_library(filename):
+def is_course_or_library(filename: str) -> bool:
     if "ipykernel_" in filename or filename.startswith("<ipython-input"):
         return False
     own = any(filename.startswith(f"{place}/") for place in own_folders())

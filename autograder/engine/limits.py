@@ -1,10 +1,17 @@
 """Stop code that does not come to an end, or takes more than there is."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .trial import Problem
 
 PATIENCE = 3.0  # after so long no further mistakes are tried, while somebody waits
 UNHURRIED = 30.0  # where nobody waits; what is found must not depend on how busy the machine is
@@ -14,9 +21,11 @@ SECONDS = 10.0  # what one check may take; a right answer takes a thousandth of 
 class OutOfTime(BaseException):
     """Raised inside code that has had its time. No `except Exception` of a learner's catches it."""
 
+    problem: Problem | None = None  # where it was just then, if another process has told
+
 
 @contextlib.contextmanager
-def time_limit(seconds):
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime inside after so many seconds, where the system can do that."""
     possible = hasattr(signal, "setitimer") and in_main_thread()
     if not possible or not seconds:
@@ -35,11 +44,11 @@ def time_limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def in_main_thread():
+def in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def address_space():
+def address_space() -> int | None:
     """Bytes of addresses that this process has; None where the system does not tell."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")

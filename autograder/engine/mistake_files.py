@@ -13,9 +13,13 @@ A mistake is a heading of the third rank, a diff, what happened, and where to lo
 above the first one, or below a heading of another rank, is for those who read the file.
 """
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from .diffs import GAP, Diff, Line
 
@@ -54,7 +58,7 @@ class Mistake:
     place: tuple[str, int] = ("", 0)
 
     @property
-    def ways(self):
+    def ways(self) -> dict[str, Diff]:
         """{way: Diff}: the mistake itself under its id, and its variations as id/1, id/2, …"""
         names = [self.id, *(f"{self.id}/{n}" for n in range(1, len(self.diffs)))]
         return dict(zip(names, self.diffs))
@@ -63,16 +67,16 @@ class Mistake:
 class MistakeFileError(ValueError):
     """A file of mistakes that cannot be used; says where, and what to do."""
 
-    def __init__(self, path, line, sentence):
+    def __init__(self, path: str | Path, line: int, sentence: str):
         super().__init__(f"{shown(path)}, line {line}: {sentence.rstrip('.')}.")
 
 
-def shown(path):
+def shown(path: str | Path) -> str:
     """A file as one speaks of it: "mistakes/attention/softmax.md"."""
     return "/".join(Path(path).parts[-3:])
 
 
-def read(path):
+def read(path: str | Path) -> tuple[Mistake, ...]:
     """The Mistakes in a file."""
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -83,7 +87,7 @@ def read(path):
     return parsed(text, path)
 
 
-def parsed(text, path):
+def parsed(text: str, path: str | Path) -> tuple[Mistake, ...]:
     """The Mistakes that a text describes.
 
     Args:
@@ -107,7 +111,7 @@ def parsed(text, path):
     return tuple(found)
 
 
-def sections(text, path):
+def sections(text: str, path: str | Path) -> Iterator[Section]:
     """The Sections of a text: one for each mistake."""
     current, fence = None, 0
     for number, line in enumerate(text.splitlines(), start=1):
@@ -138,19 +142,23 @@ class Section:
         title: what stands in it.
     """
 
-    def __init__(self, path, number, title):
-        self.path, self.number, self.title, self.lines = path, number, title, []
+    def __init__(self, path: str | Path, number: int, title: str):
+        self.path, self.number, self.title = path, number, title
+        self.lines: list[tuple[int, str]] = []  # with their numbers
+        self.diffs: list[Diff] = []
+        self.says: list[str] = []
+        self.entries: dict[str, tuple[int, list[str]]] = {}  # where each is, and its lines
+        self.last = ""  # the entry that is being read
 
-    def complain(self, sentence, number=None):
+    def complain(self, sentence: str, number: int | None = None) -> NoReturn:
         raise MistakeFileError(self.path, number or self.number, sentence)
 
-    def mistake(self):
+    def mistake(self) -> Mistake:
         """The Mistake that is described."""
         if not ID.fullmatch(self.title):
             self.complain(
                 f"`{self.title}` is no name for a mistake; use small letters, digits and _"
             )
-        self.diffs, self.says, self.entries, self.last = [], [], {}, None
         lines = iter(self.lines)
         for number, line in lines:
             fence = FENCE.match(line)
@@ -160,7 +168,7 @@ class Section:
                 self.add_words(number, line.strip())
         return self.whole()
 
-    def add_diff(self, number, kind, lines):
+    def add_diff(self, number: int, kind: str, lines: Iterator[tuple[int, str]]) -> None:
         """A block of code, up to its end."""
         if kind not in KINDS:
             self.complain(f"a block here is called {' or '.join(KINDS)}, and not {kind!r}", number)
@@ -183,7 +191,7 @@ class Section:
             self.complain("this block is empty", number)
         self.diffs.append(Diff(tuple(kept), kind == "python", number))
 
-    def signed(self, number, line):
+    def signed(self, number: int, line: str) -> Line:
         """A line of a diff."""
         if line.strip() == GAP:
             return Line(GAP, "", number)
@@ -196,7 +204,7 @@ class Section:
             self.complain("there is a tab in this line: indent with spaces", number)
         return Line(line[:1] or " ", line[1:], number)
 
-    def add_words(self, number, line):
+    def add_words(self, number: int, line: str) -> None:
         """A line of what is said, or of an entry such as **Look:**."""
         entry = ENTRY.match(line)
         if entry and entry[1] not in ENTRIES:
@@ -212,7 +220,7 @@ class Section:
         else:
             self.says.append(line)
 
-    def whole(self):
+    def whole(self) -> Mistake:
         """The Mistake that all of this makes, if nothing is missing."""
         says, look = " ".join(self.says), self.text("Look")
         if not self.diffs:
@@ -230,10 +238,10 @@ class Section:
             self.title, tuple(self.diffs), says, look, line, same_as, (str(self.path), self.number)
         )
 
-    def text(self, name):
-        return " ".join(self.entries.get(name, (0, ()))[1])
+    def text(self, name: str) -> str:
+        return " ".join(self.entries.get(name, (0, []))[1])
 
-    def code(self, name):
+    def code(self, name: str) -> str:
         """An entry that stands in backticks."""
         text = self.text(name)
         found = CODE.match(text)

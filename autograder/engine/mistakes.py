@@ -8,19 +8,22 @@ import linecache
 import math
 import sys
 import types
+from collections.abc import Callable, Iterator
 
 import torch
 
 from .course import current
 from .diffs import DiffError
+from .exercise import Exercise
 from .mistake_files import MistakeFileError
 from .pieces import vouch_for
-from .spans import applied, replayed
+from .spans import Edit, applied, replayed
+from .trial import Implementation
 
 NUMBERS = itertools.count()
 
 
-def edits_of(exercise, way):
+def edits_of(exercise: Exercise, way: str) -> tuple[Edit, ...]:
     """The Edits of the reference's source that make a mistake in this way."""
     if way not in exercise.edits:
         mistake = exercise.mistake(way)
@@ -31,7 +34,9 @@ def edits_of(exercise, way):
     return exercise.edits[way]
 
 
-def ways_of(exercise, complain=lambda error: None):
+def ways_of(
+    exercise: Exercise, complain: Callable[[MistakeFileError], object] = lambda error: None
+) -> Iterator[str]:
     """All ways in which the mistakes of an exercise can be made.
 
     Args:
@@ -52,7 +57,7 @@ def ways_of(exercise, complain=lambda error: None):
             yield way
 
 
-def edited_source(exercise, ways):
+def edited_source(exercise: Exercise, ways: tuple[str, ...]) -> str | None:
     """The reference's source with one or more mistakes made; None if they do not go together.
 
     They do if they change different parts of it, or if one finds its place in what the others
@@ -66,7 +71,7 @@ def edited_source(exercise, ways):
     return source
 
 
-def one_by_one(source, made):
+def one_by_one(source: str, made: list[tuple[Edit, ...]]) -> str | None:
     """The source with each of several changes made in what the ones before it have left."""
     changed = source
     for edits in made:
@@ -77,14 +82,14 @@ def one_by_one(source, made):
     return changed
 
 
-def build(exercise, ways):
+def build(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None:
     """The reference with mistakes made in these ways, or None if they do not go together."""
     if ways not in exercise.built:
         exercise.built[ways] = compiled(exercise, ways)
     return exercise.built[ways]
 
 
-def compiled(exercise, ways):
+def compiled(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None:
     """Run the edited source, and give what it defines."""
     source = edited_source(exercise, ways)
     if source is None:
@@ -103,7 +108,7 @@ def compiled(exercise, ways):
     return vouch_for(getattr(module, exercise.name))
 
 
-def wrong(exercise_id, *mistake_ids):
+def wrong(exercise_id: str, *mistake_ids: str) -> Implementation:
     """The reference with a mistake put in on purpose, to see what it does."""
     implementation = build(current().find(exercise_id), mistake_ids)
     if implementation is None:

@@ -12,39 +12,46 @@ import contextlib
 import importlib
 import inspect
 import os
+import re
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any, TypeVar
 
 from .course import current
 from .learner_lines import method_code
 from .ready_made import name_elsewhere
 
 MISSING = object()
+Version = TypeVar("Version")
 
-PASSED = {}  # {name: the learner's version that passed its check in this session}
-FAILED = {}  # {name: the one that was checked last, if it did not pass}
+PASSED: dict[
+    str, object
+] = {}  # {name: the learner's version that passed its check in this session}
+FAILED: dict[str, object] = {}  # {name: the one that was checked last, if it did not pass}
 
 
-def checked(name, version, passed):
+def checked(name: str, version: object, passed: bool) -> None:
     """Note what became of a piece."""
     FAILED.pop(name, None)
     (PASSED if passed else FAILED)[name] = version
 
 
-def to_build_on(name):
+def to_build_on(name: str) -> Any:
     """What later cells get for a piece: the learner's version that passed, or the stand-by."""
     return PASSED[name] if name in PASSED else current().stand_by(name)
 
 
-def earlier(name):
+def earlier(name: str) -> tuple[str, ...]:
     """The names of the same lesson's pieces that come before one."""
     course = current()
-    names = course.syllabus.get(course.lesson_of.get(name), ()) if course.stand_bys else ()
+    names = course.syllabus.get(course.lesson_of.get(name, ""), ()) if course.stand_bys else ()
     return names[: names.index(name)] if name in names else ()
 
 
 @contextlib.contextmanager
-def standing_by(namespace, name, missing=True):
+def standing_by(namespace: dict[str, Any], name: str, missing: bool = True) -> Iterator[None]:
     """While a piece is examined, those before it work: what has not passed its check is replaced.
 
     Args:
@@ -68,7 +75,7 @@ def standing_by(namespace, name, missing=True):
                 namespace.update({} if there is MISSING else {piece: there})
 
 
-def names_around(version, otherwise):
+def names_around(version: Callable[..., Any], otherwise: dict[str, Any]) -> dict[str, Any]:
     """The dict in which a function, or the methods of a class, find their names."""
     values = vars(version).values() if inspect.isclass(version) else [inspect.unwrap(version)]
     functions = [getattr(value, "__func__", value) for value in values]
@@ -78,27 +85,27 @@ def names_around(version, otherwise):
 
 # --- Who did the work? ----------------------------------------------------------------------------
 
-OURS = {}  # {id: version} of what is wrong on purpose
+OURS: dict[int, object] = {}  # {id: version} of what is wrong on purpose
 
 
-def is_ours(version):
+def is_ours(version: object) -> bool:
     """Is it the course's own, the reference or made of it, and no learner's?"""
     return OURS.get(id(version)) is version or bool(piece_of(version))
 
 
-def vouch_for(version):
+def vouch_for(version: Version) -> Version:
     """It was made of the reference, to be wrong on purpose."""
     OURS[id(version)] = version
     return version
 
 
-def piece_of(version):
+def piece_of(version: object) -> str:
     """The id of the piece of which something is the course's own version; "" if it is none."""
     known = known_code()
     return min((known[id(c)].piece for c in own_code(version) if id(c) in known), default="")
 
 
-def is_too_far(piece, exercise_id):
+def is_too_far(piece: str, exercise_id: str) -> bool:
     """Must an exercise do without the course's version of this piece? Of what comes before it
     may be made, not of itself or of what comes later."""
     order = current().ids
@@ -112,16 +119,16 @@ class Known:
     """Code of the course's own version of a piece. (Two codes that say the same would be equal: so
     they are told apart by id, which is theirs for as long as they are kept.)"""
 
-    code: object
+    code: CodeType
     piece: str
 
 
-KNOWN = {}  # {id of a code: Known}
-FOLDERS = set()  # in which that code lies
-LOOKED_THROUGH = set()  # modules whose code is in KNOWN
+KNOWN: dict[int, Known] = {}  # by the ids of their codes
+FOLDERS: set[str] = set()  # in which that code lies
+LOOKED_THROUGH: set[str] = set()  # modules whose code is in KNOWN
 
 
-def known_code():
+def known_code() -> dict[int, Known]:
     """{id of a code: Known} of stand-bys, and of the reference where it has been imported."""
     course = current()
     for lesson, names in course.syllabus.items():
@@ -138,7 +145,7 @@ def known_code():
     return KNOWN
 
 
-def own_code(version):
+def own_code(version: object) -> list[CodeType]:
     """The code of a function, or of the methods that a class itself defines."""
     if inspect.isclass(version):
         return [code for value in vars(version).values() for code in method_code(value)]
@@ -158,14 +165,14 @@ class Calls:
         lost: did something take the watcher away meanwhile?
     """
 
-    pieces: set = field(default_factory=set)
-    inside: set = field(default_factory=set)
-    refused: object = None
-    ready_made: set = field(default_factory=set)
-    running: object = None
+    pieces: set[str] = field(default_factory=set)
+    inside: set[str] = field(default_factory=set)
+    refused: re.Pattern[str] | None = None
+    ready_made: set[str] = field(default_factory=set)
+    running: FrameType | None = None
     lost: bool = False
 
-    def by_course(self, frame):
+    def by_course(self, frame: FrameType | None) -> bool:
         """Is it the course's own code that calls torch here, and not a learner's that it calls?"""
         if self.running is None:
             return False
@@ -174,13 +181,13 @@ class Calls:
         return frame is not None and os.path.dirname(frame.f_code.co_filename) in FOLDERS
 
 
-def is_between(filename):
+def is_between(filename: str) -> bool:
     """Is this torch, or what watches it?"""
     return "/torch/" in filename or filename.endswith("/ready_made.py")
 
 
 @contextlib.contextmanager
-def watch_for_pieces():
+def watch_for_pieces() -> Iterator[Calls]:
     """The Calls of the course's own versions, for as long as this lasts."""
     calls, known, before = Calls(), known_code(), sys.getprofile()
 

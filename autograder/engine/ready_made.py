@@ -1,14 +1,22 @@
 """Find out which ready-made functions and modules ran, by watching and not by reading text."""
 
+from __future__ import annotations
+
 import re
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from inspect import CO_OPTIMIZED
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
+
+if TYPE_CHECKING:
+    from .pieces import Calls
 
 # Other libraries than torch and NumPy that have ready-made what is built here.
 LIBRARIES = (
@@ -21,18 +29,24 @@ LIBRARIES = (
 class Functions(TorchFunctionMode):
     """Collects the torch functions that are called, but for those that the course itself calls."""
 
-    def __init__(self, calls):
+    def __init__(self, calls: Calls):
         super().__init__()
         self.calls, self.called = calls, set()
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         if not self.calls.by_course(sys._getframe(1)):
             self.called.add(function)
         return function(*args, **(kwargs or {}))
 
 
 @contextmanager
-def watch_for_ready_made(calls, fragments):
+def watch_for_ready_made(calls: Calls, fragments: Iterable[str]) -> Iterator[set[str]]:
     """Gives a set that fills with the names of torch functions, and of torch's modules as torch
     calls them (nn.LayerNorm); a learner's own class may have any name.
 
@@ -62,12 +76,12 @@ def watch_for_ready_made(calls, fragments):
 
 
 @lru_cache
-def pattern(fragments):
+def pattern(fragments: tuple[str, ...]) -> re.Pattern[str]:
     """Finds names that contain one of the fragments."""
     return re.compile("|".join(map(re.escape, fragments)), re.IGNORECASE)
 
 
-def name_elsewhere(frame, wanted):
+def name_elsewhere(frame: FrameType, wanted: re.Pattern[str]) -> str:
     """What another library calls a function that is refused, such as scipy.special.softmax, when it
     begins; "" if it is none. (Torch does not see these. What NumPy has in C is not seen here,
     either: np.dot, np.add.)
@@ -89,17 +103,17 @@ def name_elsewhere(frame, wanted):
     return ".".join([*public, code.co_name])
 
 
-def is_installed(code):
+def is_installed(code: CodeType) -> bool:
     return "-packages" in code.co_filename  # Debian says dist-packages
 
 
-def is_numpys(frame):
+def is_numpys(frame: FrameType) -> bool:
     """Is this a function of NumPy's that was asked for by its name? Not what NumPy does inside, and
     not how it looks at arguments before."""
     asked = frame.f_back is not None and not is_installed(frame.f_back.f_code)
     return asked and not frame.f_code.co_name.endswith("_dispatcher")
 
 
-def refused(used, fragments):
+def refused(used: Iterable[str], fragments: Iterable[str]) -> list[str]:
     """Those of the used names that contain one of the fragments."""
     return [name for name in used if fragments and pattern(tuple(fragments)).search(name)]

@@ -4,13 +4,23 @@ Statements that change are compared word by word, and what is the same stays out
 changes can be made together, also in one line, as long as their parts do not overlap.
 """
 
+from __future__ import annotations
+
 import ast
 import difflib
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from keyword import iskeyword
+from typing import TYPE_CHECKING
 
-from .statements import statements
+from .statements import Statement, Token, statements
+
+if TYPE_CHECKING:
+    from .diffs import Side
+
+Span = tuple[int, int]  # from where to where
+Change = tuple[Span, Span]  # from where to where before, and after
 
 WORDS = re.compile(r"\w")
 # What is put in leans back on what stands before it, or forward on what follows: `.detach()` is
@@ -42,7 +52,7 @@ class Edit:
 # --- What changes? --------------------------------------------------------------------------------
 
 
-def aligned(statement, written):
+def aligned(statement: Statement, written: Statement) -> list[Token]:
     """The Tokens of a statement of the source that stand in it as it is written elsewhere, too:
     not the brackets and commas that only one of the two has."""
     theirs, values = statement.tokens, [token.value for token in written.tokens]
@@ -53,7 +63,9 @@ def aligned(statement, written):
     return [theirs[x + k] for x, _, size in matcher.get_matching_blocks() for k in range(size)]
 
 
-def compared(before, new, changed, source):
+def compared(
+    before: list[list[Token]], new: Side, changed: Iterable[Change], source: str
+) -> Iterator[Edit]:
     """The Edits that make of statements of the source what stands in a new text.
 
     Args:
@@ -72,7 +84,7 @@ def compared(before, new, changed, source):
                 yield whole(old_part, new_part)
 
 
-def paired(before, after):
+def paired(before: list[list[Token]], after: list[list[Token]]) -> list[tuple[range, range, bool]]:
     """Which statement becomes which? Gives pairs of ranges, and whether they hold a statement each,
     of which one becomes the other."""
     if len(before) == len(after) == 1:
@@ -101,10 +113,10 @@ def paired(before, after):
     return found
 
 
-def likenesses(before, after):
+def likenesses(before: list[list[Token]], after: list[list[Token]]) -> list[list[float]]:
     """How clearly each statement becomes each other: a table of numbers, 0 where it does not."""
-    before, after = ([[token.value for token in each] for each in all] for all in (before, after))
-    heads = [[head(words) for words in all] for all in (before, after)]
+    olds, news = ([[token.value for token in each] for each in all] for all in (before, after))
+    heads = [[head(words) for words in all] for all in (olds, news)]
 
     def likeness(one, other):
         ratio = difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
@@ -112,10 +124,10 @@ def likenesses(before, after):
             return 0.5 + ratio / 2
         return ratio**8 if ratio > 0.8 else 0.0  # better two much alike than three a little
 
-    return [[likeness(one, other) for other in after] for one in before]
+    return [[likeness(one, other) for other in news] for one in olds]
 
 
-def head(words):
+def head(words: list[str]) -> list[str]:
     """What a statement begins with: a keyword, or the names that it binds."""
     if iskeyword(words[1]):
         return words[1:2]
@@ -123,14 +135,16 @@ def head(words):
     return words[1:end]
 
 
-def whole(old, new):
+def whole(old: Stream, new: Stream) -> Edit:
     """All of one stream becomes all of the other."""
     return edit(old, new, (0, old.last - old.first), (0, new.last - new.first))
 
 
-def same_meaning(one, other):
+def same_meaning(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return False
     try:
-        return None not in (one, other) and ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
     except SyntaxError:
         return False
 
@@ -139,23 +153,23 @@ def same_meaning(one, other):
 class Stream:
     """Tokens of a text, of which those from `first` to `last` may change."""
 
-    tokens: list
+    tokens: list[Token]
     text: str
     first: int
     last: int
 
     @classmethod
-    def of(cls, parts, first, last, text):
+    def of(cls, parts: list[list[Token]], first: int, last: int, text: str) -> Stream:
         """The Tokens of several statements, of which some may change."""
         counts = [len(part) for part in parts]
         tokens = [token for part in parts for token in part]
         return cls(tokens, text, sum(counts[:first]), sum(counts[:last]))
 
-    def values(self):
+    def values(self) -> list[str]:
         return [token.value for token in self.tokens[self.first : self.last]]
 
 
-def smallest(old, new):
+def smallest(old: Stream, new: Stream) -> Iterator[Edit]:
     """The smallest Edits between two streams: what begins and ends alike stays, and so do, in a
     statement that becomes another, parts in between that hold more than brackets and signs."""
     a, b = old.values(), new.values()
@@ -179,7 +193,7 @@ def smallest(old, new):
         i, j = x + size, y + size
 
 
-def edit(old, new, taken, put):
+def edit(old: Stream, new: Stream, taken: Span, put: Span) -> Edit:
     """The Edit that replaces tokens of one stream by tokens of another."""
     i, n = (old.first + place for place in taken)
     j, m = (new.first + place for place in put)
@@ -191,8 +205,10 @@ def edit(old, new, taken, put):
     )
     if i < n:
         first, last = old.tokens[i].start, old.tokens[n - 1].end
+    elif after is not None and not back:
+        first = last = after.start
     else:
-        first = last = before.end if back else after.start
+        first = last = before.end if before else 0
     start, end = first, last
     # The spaces around go with it: `a / b` without `/ b` is `a`.
     if before and is_space(before, old.text[before.end : first]):
@@ -209,18 +225,18 @@ def edit(old, new, taken, put):
     return Edit(first, last, start, end, text, back)
 
 
-def is_space(token, text):
+def is_space(token: Token | None, text: str) -> bool:
     """Is there nothing between a token and the next? Between lines there may be comments, and empty
     lines, which stay."""
     return not text if token is None or token.value == "\n" else not text.strip()
 
 
-def is_deeper(put, after):
+def is_deeper(put: list[Token], after: Token) -> bool:
     """Do the lines that are put in belong to the block above, and not to what follows?"""
     return after.value.isspace() and put[0].value.startswith(after.value + " ")
 
 
-def leans_back(text):
+def leans_back(text: str) -> bool:
     text = text.strip(" ")
     return text.startswith((".", ")", "]", "}")) or not text.endswith((*FORWARD, "\n"))
 
@@ -228,14 +244,14 @@ def leans_back(text):
 # --- Together -------------------------------------------------------------------------------------
 
 
-def overlap(one, other):
+def overlap(one: Edit, other: Edit) -> bool:
     """Do two Edits change the same?"""
     if one.first == one.last and other.first == other.last:
         return False
     return one.first < other.last and other.first < one.last
 
 
-def applied(source, made):
+def applied(source: str, made: Iterable[Iterable[Edit]]) -> str | None:
     """The source with changes made; None if two of them change the same.
 
     Args:
@@ -261,7 +277,7 @@ def applied(source, made):
     return "".join([*parts, source[done:]])
 
 
-def replayed(edits, source, changed):
+def replayed(edits: Iterable[Edit], source: str, changed: str) -> list[Edit] | None:
     """Edits of a source, to be made in what another change has left of it; None if their places
     are not there any more.
 
@@ -284,11 +300,11 @@ def replayed(edits, source, changed):
     return found
 
 
-def all_tokens(source):
+def all_tokens(source: str) -> list[Token]:
     return [token for statement in statements(source) for token in statement.tokens]
 
 
-def same_place(before, after, first, last):
+def same_place(before: list[Token], after: list[Token], first: int, last: int) -> int | None:
     """Where the tokens from `first` to `last` are among others, or None."""
     texts = joined(before), joined(after)
     for begin, end in (around(before, first, last), (0, len(before))):  # best in its own statement
@@ -298,24 +314,24 @@ def same_place(before, after, first, last):
                 if begin <= low < high <= end:
                     window = joined(before[low:high])
                     old, new = (only_place(window, text) for text in texts)
-                    if None not in (old, new):
+                    if old is not None and new is not None:
                         return new + left
     return None
 
 
-def around(tokens, first, last):
+def around(tokens: list[Token], first: int, last: int) -> Span:
     """From where to where the statements reach that tokens are in."""
     ends = [n for n, token in enumerate(tokens, start=1) if token.value == "\n"]
     begin = max((n for n in ends if n <= first), default=0)
     return begin, next((n for n in ends if n >= last and n > begin), len(tokens))
 
 
-def joined(tokens):
+def joined(tokens: Iterable[Token]) -> str:
     """Tokens as a text to search in."""
     return "\0" + "".join(f"{token.value}\0" for token in tokens)
 
 
-def only_place(window, text):
+def only_place(window: str, text: str) -> int | None:
     """The number of tokens before the only place where some stand; None if it is not the only
     one, or none."""
     place = text.find(window)

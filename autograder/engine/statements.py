@@ -1,6 +1,8 @@
 """The statements of a piece of Python, and what they mean: spaces, comments, quotes and line breaks
 make no difference."""
 
+from __future__ import annotations
+
 import ast
 import io
 import tokenize
@@ -37,7 +39,7 @@ class Statement:
     number: int
 
     @cached_property
-    def code(self):
+    def code(self) -> str | None:
         """The text without the comment at its end; None if it is no Python."""
         try:
             *_, last, _ = words_of(self.text)
@@ -46,12 +48,12 @@ class Statement:
         return self.text[: last[2]]
 
     @cached_property
-    def meaning(self):
+    def meaning(self) -> str | None:
         """The same text for all that mean the same; None if it is no Python."""
         return self.code and meaning_of(self.code)
 
     @cached_property
-    def tokens(self):
+    def tokens(self) -> list[Token]:
         return [
             Token(" " * self.indent, self.start, self.start + self.indent),
             *(
@@ -62,7 +64,7 @@ class Statement:
 
 
 @lru_cache(maxsize=4096)
-def meaning_of(text):
+def meaning_of(text: str) -> str | None:
     for above in ABOVE:
         for below in ("", " pass", "\ndef f(): pass"):
             try:
@@ -73,7 +75,7 @@ def meaning_of(text):
 
 
 @lru_cache(maxsize=4096)
-def words_of(text):
+def words_of(text: str) -> list[tuple[str, int, int]]:
     """(value, start, end) of everything in a statement but spaces and comments, and of its end."""
     lines = text.splitlines(keepends=True)
     starts = [0]
@@ -100,12 +102,12 @@ def words_of(text):
     return found
 
 
-def raw_tokens(text):
+def raw_tokens(text: str) -> list[tokenize.TokenInfo]:
     return list(tokenize.generate_tokens(io.StringIO(text).readline))
 
 
 @lru_cache(maxsize=256)
-def statements(text):
+def statements(text: str) -> list[Statement]:
     """The Statements of a text, which need not be a whole program."""
     found, held, start, begun = [], "", 0, 0
     for number, line in enumerate(text.splitlines(keepends=True), start=1):
@@ -125,7 +127,7 @@ def statements(text):
     return found
 
 
-def is_whole(text):
+def is_whole(text: str) -> bool:
     """Does a statement end here, or is a bracket or a string still open?"""
     try:
         raw_tokens(text)

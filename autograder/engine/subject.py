@@ -4,35 +4,69 @@ The checks ask a Subject, and never call learners' code themselves. So it makes 
 them where that code lives; see grading/ for one behind a wall.
 """
 
-from .learner_lines import find_line, line_of_problem
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from .learner_lines import Line, find_line, line_of_problem
 from .pieces import is_ours
-from .trial import NOTHING, ask
+from .trial import NOTHING, Answer, Implementation, Problem, Trial, Watch, ask
+
+if TYPE_CHECKING:
+    from .exam import Question
 
 
-class Subject:
-    """An implementation in this process."""
+class Subject(Protocol):
+    """What the checks ask: an implementation, wherever it is."""
 
-    def __init__(self, implementation, device="cpu"):
+    device: str
+
+    @property
+    def trusted(self) -> bool:
+        """Is it the course's own? Then nobody watches it: that's all there would be to see."""
+        ...
+
+    def ask(self, trial: Trial, watch: Watch = NOTHING) -> Answer:
+        """The Answer to a trial, in a form that can be compared."""
+        ...
+
+    def answers(
+        self, questions: Iterable[Question], watch: Watch = NOTHING
+    ) -> Iterator[tuple[Question, Answer]]:
+        """Each question with the Answer to its trial, one after the other."""
+        ...
+
+    def find_line(self, pattern: str) -> Line | None:
+        """The first of its lines that a regular expression finds, or None."""
+        ...
+
+    def line_of_problem(self, problem: Problem | None) -> Line | None:
+        """The innermost of the learner's lines that an exception passed through, or None."""
+        ...
+
+
+class LocalSubject(Subject):
+    """A Subject in this process."""
+
+    def __init__(self, implementation: Implementation, device: str = "cpu"):
         self.implementation, self.device = implementation, device
 
     @property
-    def trusted(self):
-        """Is it the course's own? Then nobody watches it: that's all there would be to see."""
+    def trusted(self) -> bool:
         return is_ours(self.implementation)
 
-    def ask(self, trial, watch=NOTHING):
-        """The Answer to a trial, in a form that can be compared."""
+    def ask(self, trial: Trial, watch: Watch = NOTHING) -> Answer:
         return ask(self.implementation, trial, self.device, watch=watch)
 
-    def answers(self, questions, watch=NOTHING):
-        """Each question with the Answer to its trial, one after the other."""
+    def answers(
+        self, questions: Iterable[Question], watch: Watch = NOTHING
+    ) -> Iterator[tuple[Question, Answer]]:
         for question in questions:
             yield question, self.ask(question.trial, NOTHING if question.trial.constant else watch)
 
-    def find_line(self, pattern):
-        """The first of its lines that a regular expression finds, or None."""
+    def find_line(self, pattern: str) -> Line | None:
         return find_line(self.implementation, pattern)
 
-    def line_of_problem(self, problem):
-        """The innermost of the learner's lines that an exception passed through, or None."""
+    def line_of_problem(self, problem: Problem | None) -> Line | None:
         return line_of_problem(self.implementation, problem)

@@ -1,13 +1,18 @@
 """Say what is wrong with an answer of no known kind, with the numbers of the learner's own run."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import re
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import torch
 
-from .compare import close
+from .compare import Difference, close
+from .exercise import Exercise
+from .trial import Answer, Trial
 
 # How many digits of a number a dtype keeps, the coarsest first.
 DIGITS = {
@@ -31,33 +36,33 @@ TORCHS = Words("tensor", "dimension", "a name that ends in `_`")
 NUMPYS = Words("array", "axis", "`.sort()`, `out=`")
 
 
-def words(seen):
+def words(seen: Seen) -> Words:
     """The words of the library that the exercise is written in."""
     return NUMPYS if seen.trial.numpy else TORCHS
 
 
-class Seen(dict):
+class Seen(dict[str, Any]):
     """What a message may speak of: the trial, the learner's answer, the expected one.
 
     As a mapping it answers {braces} in messages: first sizes, then the exercise's measures.
     """
 
-    def __init__(self, exercise, trial, answer, expected):
+    def __init__(self, exercise: Exercise, trial: Trial, answer: Answer, expected: Answer):
         super().__init__(trial.sizes)
         self.exercise, self.trial = exercise, trial
         self.answer, self.expected = answer, expected
         self.yours, self.theirs = answer.arrays, expected.arrays
-        self.arguments = {}
+        self.arguments: dict[str, Any] = {}
         for call in reversed(trial.calls):
             self.arguments |= (trial.build or {}) | trial.options | call.arguments | call.options
 
-    def __missing__(self, name):
+    def __missing__(self, name: str) -> Any:
         if name in self.exercise.measures:
             return self.exercise.measures[name](self)
         value = self.arguments[name]
         return shape(value) if isinstance(value, torch.Tensor) else value
 
-    def fill(self, text):
+    def fill(self, text: str) -> str:
         """A message with its {braces} filled in; a measure that fails must not cost the message."""
         try:
             return text.format_map(self)
@@ -65,7 +70,7 @@ class Seen(dict):
             return re.sub(r"\{\w+\}", "…", text)
 
 
-def number(x, digits=3):
+def number(x: float | torch.Tensor, digits: int = 3) -> str:
     """A number as one would write it down."""
     x = float(x)
     if x != x:
@@ -77,14 +82,14 @@ def number(x, digits=3):
     return f"{x:.{digits}g}"
 
 
-def few(x, count=4, digits=3):
+def few(x: torch.Tensor, count: int = 4, digits: int = 3) -> str:
     """The first numbers of a tensor."""
     flat = x.detach().flatten()
     listed = ", ".join(number(value, digits) for value in flat[:count].tolist())
     return listed + (", …" if flat.numel() > count else "")
 
 
-def apart(x, y, count=1):
+def apart(x: torch.Tensor, y: torch.Tensor, count: int = 1) -> tuple[str, str]:
     """The first numbers of two tensors that differ, with as many digits as it takes to see it."""
     one, other = few(x, count), few(y, count)
     digits = 4
@@ -94,20 +99,20 @@ def apart(x, y, count=1):
     return one, other
 
 
-def shape(x):
+def shape(x: torch.Tensor) -> str:
     return f"({', '.join(map(str, x.shape))}{',' if x.dim() == 1 else ''})"
 
 
-def dtype(x):
+def dtype(x: torch.Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
-def explain(seen, difference):
+def explain(seen: Seen, difference: Difference) -> str:
     """One difference as sentences."""
     return EXPLAIN[difference.aspect](seen, difference) + which_call(seen, difference.name)
 
 
-def which_call(seen, name):
+def which_call(seen: Seen, name: str) -> str:
     """If a trial makes several calls: what was special about the one that went wrong?"""
     number = call_number(name)
     if number == 1:
@@ -116,14 +121,14 @@ def which_call(seen, name):
     return f" (This was call {number} to the same object{mode}.)"
 
 
-def explain_built(seen, difference):
+def explain_built(seen: Seen, difference: Difference) -> str:
     return (
         f"Calling {seen.exercise.name}(…) gave {difference.yours}, but it is to be a class derived "
         f"from nn.Module, whose __init__ begins with super().__init__()."
     )
 
 
-def explain_names(seen, difference):
+def explain_names(seen: Seen, difference: Difference) -> str:
     names, expected = difference.yours, difference.expected
     if difference.name == "missing":
         extra = seen.answer.facts.get("extra") or []
@@ -151,7 +156,7 @@ def explain_names(seen, difference):
     return f"Training cannot change {listing(names)}: requires_grad is False."
 
 
-def explain_error(seen, difference):
+def explain_error(seen: Seen, difference: Difference) -> str:
     problem = difference.yours
     if problem is None:
         return f"Your code raised no error, but it should have: {difference.expected.message}."
@@ -168,7 +173,7 @@ def explain_error(seen, difference):
     return f"Your code raised {problem.kind}: {message} {with_inputs(seen, seen.answer.begun)}"
 
 
-def with_inputs(seen, number=1):
+def with_inputs(seen: Seen, number: int = 1) -> str:
     """What the learner's code was called with, the first time or later."""
     call = seen.trial.calls[max(number, 1) - 1]
     given = [
@@ -185,23 +190,23 @@ def with_inputs(seen, number=1):
     return f"(called with {', '.join(given)})"
 
 
-def call_number(name):
+def call_number(name: str) -> int:
     """The 2 of "output (call 2)"."""
     found = re.search(r"\(call (\d+)\)$", name)
     return int(found[1]) if found else 1
 
 
-def explain_returned(seen, difference):
+def explain_returned(seen: Seen, difference: Difference) -> str:
     return f"Your code returned {difference.yours}; expected is {difference.expected}."
 
 
-def explain_absent(seen, difference):
+def explain_absent(seen: Seen, difference: Difference) -> str:
     if difference.yours is None:
         return f"`{difference.name}` is missing from what your code gives."
     return f"Your code gives `{difference.name}`, which is not asked for."
 
 
-def explain_shape(seen, difference):
+def explain_shape(seen: Seen, difference: Difference) -> str:
     yours, expected = difference.yours, difference.expected
     text = (
         f"Your {difference.name} has shape {shape(yours)}; "
@@ -214,7 +219,7 @@ def explain_shape(seen, difference):
     return text
 
 
-def explain_dtype(seen, difference):
+def explain_dtype(seen: Seen, difference: Difference) -> str:
     values = [x for x in seen.arguments.values() if isinstance(x, torch.Tensor)]
     given = str(seen.trial.dtype).removeprefix("torch.")
     start = (
@@ -226,7 +231,7 @@ def explain_dtype(seen, difference):
     )
 
 
-def explain_not_finite(seen, difference):
+def explain_not_finite(seen: Seen, difference: Difference) -> str:
     yours = difference.yours
     kind = "NaN" if bool(yours.isnan().any()) else "inf"
     count = int((~yours.isfinite()).sum())
@@ -236,7 +241,7 @@ def explain_not_finite(seen, difference):
     )
 
 
-def explain_fact(seen, difference):
+def explain_fact(seen: Seen, difference: Difference) -> str:
     name, yours, expected = difference.name, difference.yours, difference.expected
     if expected is True:
         return f"This should hold, and does not with your code: {name}."
@@ -249,7 +254,7 @@ def explain_fact(seen, difference):
     return f"{name}: yours {yours}, expected {expected}."
 
 
-def explain_changed(seen, difference):
+def explain_changed(seen: Seen, difference: Difference) -> str:
     changed, names = listing(difference.yours), " and ".join(difference.yours)
     return (
         f"Your code changed its argument {changed}: whoever called it finds other numbers in "
@@ -258,7 +263,7 @@ def explain_changed(seen, difference):
     )
 
 
-def explain_gradient(seen, difference):
+def explain_gradient(seen: Seen, difference: Difference) -> str:
     if difference.name.startswith("no gradient"):
         expected = difference.expected or []
         missing = [name for name in difference.yours or [] if name not in expected]
@@ -273,7 +278,7 @@ def explain_gradient(seen, difference):
     return f"The numbers may be right, but the {difference.name} is not. {what}"
 
 
-def explain_value(seen, difference):
+def explain_value(seen: Seen, difference: Difference) -> str:
     coarse = too_coarse(seen, difference)
     if coarse:
         return coarse
@@ -285,7 +290,7 @@ def explain_value(seen, difference):
     return describe_relation(seen, difference)
 
 
-def too_coarse(seen, difference):
+def too_coarse(seen: Seen, difference: Difference) -> str | None:
     """A sentence if the numbers are right as far as the digits of a coarser dtype go, or None."""
     yours, expected, name = difference.yours, difference.expected, difference.name
     kind = coarser_dtype(yours, expected.dtype)
@@ -304,7 +309,7 @@ def too_coarse(seen, difference):
     )
 
 
-def coarser_dtype(x, wanted):
+def coarser_dtype(x: torch.Tensor, wanted: torch.dtype) -> torch.dtype | None:
     """The dtype coarser than `wanted` that all numbers of x fit into, or None."""
     if wanted not in DIGITS or x.dtype not in DIGITS:
         return None
@@ -316,7 +321,7 @@ def coarser_dtype(x, wanted):
     return next((kind for kind in coarser if torch.equal(x.to(kind).to(x.dtype), x)), None)
 
 
-def describe_relation(seen, difference):
+def describe_relation(seen: Seen, difference: Difference) -> str:
     """How the learner's numbers relate to the expected ones."""
     yours, expected, name = difference.yours, difference.expected, difference.name
     a, b = yours.to(torch.float64), expected.to(torch.float64)
@@ -345,7 +350,7 @@ def describe_relation(seen, difference):
     )
 
 
-def place_of(flat_index, size):
+def place_of(flat_index: int, size: torch.Size) -> str:
     index = []
     for length in reversed(size):
         index.append(flat_index % length)
@@ -353,7 +358,7 @@ def place_of(flat_index, size):
     return f"[{', '.join(map(str, reversed(index)))}]"
 
 
-def proportional(a, b, name):
+def proportional(a: torch.Tensor, b: torch.Tensor, name: str) -> str | None:
     """Is it the right answer but for a factor, or but for a number added to all?"""
     visible = b.abs() > 1e-3 * b.abs().max()
     ratio = a[visible] / b[visible]
@@ -367,7 +372,7 @@ def proportional(a, b, name):
     return None
 
 
-def rearranged(a, b, name, axis="dimension"):
+def rearranged(a: torch.Tensor, b: torch.Tensor, name: str, axis: str = "dimension") -> str | None:
     """Is it the right answer in another order?"""
     plural = {"dimension": "dimensions", "axis": "axes"}
     for dim in range(a.dim()):
@@ -394,7 +399,7 @@ def rearranged(a, b, name, axis="dimension"):
     return None
 
 
-def listing(names):
+def listing(names: Iterable[str]) -> str:
     """`a`, `b` and `c`; of many, the first three and how many more."""
     quoted = [f"`{name}`" for name in names]
     if len(quoted) > 4:
@@ -402,7 +407,7 @@ def listing(names):
     return " and ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
 
 
-EXPLAIN = {
+EXPLAIN: dict[str, Callable[[Seen, Difference], str]] = {
     "built": explain_built,
     "names": explain_names,
     "error": explain_error,

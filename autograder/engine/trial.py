@@ -4,12 +4,14 @@ A Trial is plain data, and `run` knows nothing of the reference: so a trial can 
 learner's code lives, and its Answer (arrays, facts, or an error) be compared somewhere else.
 """
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy
 import torch
@@ -17,8 +19,16 @@ from torch import nn
 
 from .course import current
 from .limits import OutOfTime
-from .pieces import watch_for_pieces
+from .pieces import Calls, watch_for_pieces
 from .ready_made import watch_for_ready_made
+
+if TYPE_CHECKING:
+    from .drawing import Draw
+
+Implementation = Callable[..., Any]  # what a learner writes: a function, or a class
+Probe: TypeAlias = "Callable[[Draw], Trial]"
+Digest: TypeAlias = "Callable[[Answer], Answer]"
+Modules = dict[tuple[Any, ...], Any]  # {(class, its arguments …): what it gave for them}
 
 
 @dataclass(frozen=True)
@@ -80,12 +90,12 @@ class Trial:
     gradients: bool = False
     strided: bool = False
     sizes: dict[str, int] = field(default_factory=dict)
-    digest: Callable | None = None
+    digest: Digest | None = None
     constant: bool = False
     tolerance: float = 1.0
     numpy: bool = False
 
-    def but(self, **changes):
+    def but(self, **changes: Any) -> Trial:
         """The same trial with other arguments: `trial.but(gradients=True)`."""
         return replace(self, **changes)
 
@@ -109,12 +119,14 @@ class Answer:
     begun: int = 0  # so many of the calls
 
 
-def call(returns=("output",), sizes=None, **arguments):
+def call(
+    returns: tuple[str, ...] = ("output",), sizes: dict[str, int] | None = None, **arguments: Any
+) -> Trial:
     """The Trial of a function that is called once."""
     return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
 
 
-def probe(name, make, *given, **named):
+def probe(name: str, make: Callable[..., Trial], *given: Any, **named: Any) -> Probe:
     """The probe that draws make(draw, …) with these arguments, the same ones each time.
 
     Args:
@@ -132,10 +144,17 @@ def probe(name, make, *given, **named):
 # called; or, with a list of fragments of names, ready-made functions and modules as well, which
 # doubles the time.
 NOTHING, PIECES = range(2)
+Watch = int | list[str]
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
-def run(subject, trial, device="cpu", watch=NOTHING, made=None):
+def run(
+    subject: Implementation,
+    trial: Trial,
+    device: str = "cpu",
+    watch: Watch = NOTHING,
+    made: Modules | None = None,
+) -> Answer:
     """Run an implementation on a trial; whatever it raises becomes part of the Answer.
 
     Args:
@@ -152,17 +171,23 @@ def run(subject, trial, device="cpu", watch=NOTHING, made=None):
     return answer
 
 
-def is_stub(answer):
+def is_stub(answer: Answer) -> bool:
     """Was nothing written yet?"""
     return answer.problem is not None and answer.problem.kind == "NotImplementedError"
 
 
-def ask(subject, trial, device="cpu", watch=NOTHING, made=None):
+def ask(
+    subject: Implementation,
+    trial: Trial,
+    device: str = "cpu",
+    watch: Watch = NOTHING,
+    made: Modules | None = None,
+) -> Answer:
     """The Answer in a form that can be compared: what is random is turned into what is not."""
     return comparable(run(subject, trial, device, watch, made), trial)
 
 
-def comparable(answer, trial):
+def comparable(answer: Answer, trial: Trial) -> Answer:
     """An Answer as the trial wants to compare it."""
     for name in [name for name, array in answer.arrays.items() if array.is_complex()]:
         del answer.arrays[name]  # no exercise asks for such numbers, and they cannot be ordered
@@ -170,51 +195,61 @@ def comparable(answer, trial):
     if trial.digest is None:
         return answer
     if answer.problem is not None:  # what came before may be random, and cannot be compared
-        kept = digested(Answer({}, dict(answer.facts)), trial).facts
+        kept = digested(Answer({}, dict(answer.facts)), trial.digest).facts
         facts = {name: fact for name, fact in answer.facts.items() if name in kept}
         return Answer({}, facts, answer.problem, answer.begun)
-    digest = digested(answer, trial)
+    digest = digested(answer, trial.digest)
     digest.facts.update({k: v for k, v in answer.facts.items() if k in NOTED})
     return digest
 
 
-def digested(answer, trial):
+def digested(answer: Answer, digest: Digest) -> Answer:
     """The trial's digest of an answer. Learners' arrays can be of any kind: one that cannot even be
     looked at must not end the check."""
     try:
-        return trial.digest(answer)
+        return digest(answer)
     except Exception:
         return Answer({}, answer.facts | {"something of the right kind came back": False})
 
 
-def perform(subject, trial, device, answer, watch=NOTHING, made=None):
+def perform(
+    subject: Implementation,
+    trial: Trial,
+    device: str,
+    answer: Answer,
+    watch: Watch = NOTHING,
+    made: Modules | None = None,
+) -> None:
     """Build, load, call, and note everything in `answer` as soon as it is known."""
+    module = None
     if trial.build is not None:
         with watch_for_pieces() if watch else contextlib.nullcontext() as calls:
-            subject = construct(subject, trial, device, made)
-        note_calls(answer, calls) if watch else None
-        if not isinstance(subject, nn.Module):
-            answer.facts["built"] = describe_value(subject)
+            built = construct(subject, trial, trial.build, device, made)
+        if calls is not None:
+            note_calls(answer, calls)
+        if not isinstance(built, nn.Module):
+            answer.facts["built"] = describe_value(built)
             return
-        answer.facts.update(load(subject, trial.state))
+        subject = module = built
+        answer.facts.update(load(module, trial.state))
     for number, call in enumerate(trial.calls):
         suffix = "" if number == 0 else f" (call {number + 1})"
-        if trial.build is not None and subject.training != call.training:
-            subject.train(call.training)
+        if module is not None and module.training != call.training:
+            module.train(call.training)
         target = getattr(subject, call.method) if call.method else subject
         given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
         options = {name: prepare(value, trial, device) for name, value in call.options.items()}
         before = {name: value.detach().clone() for name, value in arrays_in(given | options)}
-        answer.begun, used = number + 1, set()
+        answer.begun, used, calls = number + 1, set(), None
         with contextlib.ExitStack() as around:
-            if trial.build is not None and not (trial.gradients or call.reads):
+            if module is not None and not (trial.gradients or call.reads):
                 around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
             if watch and number == 0:  # watching doubles the time, and later calls do the same
                 calls = around.enter_context(watch_for_pieces())
-                if watch != PIECES:
+                if not isinstance(watch, int):
                     used = around.enter_context(watch_for_ready_made(calls, watch))
             returned = target(*given.values(), **options)
-        if watch and number == 0:
+        if calls is not None:
             answer.facts["ready made"] = sorted(used)
             note_calls(answer, calls)
         outputs = note_returned(answer, returned, call.returns, suffix)
@@ -234,14 +269,14 @@ def perform(subject, trial, device, answer, watch=NOTHING, made=None):
             note_attribute(answer, subject, name, suffix)
         if trial.gradients:
             inputs = dict(tensors(given | options))
-            if trial.build is not None:
-                inputs |= dict(subject.named_parameters())
+            if module is not None:
+                inputs |= dict(module.named_parameters())
             inputs = {name: x for name, x in inputs.items() if x.requires_grad}
             note_gradients(answer, outputs, inputs, suffix)
         del given, options, returned
 
 
-def note_calls(answer, calls):
+def note_calls(answer: Answer, calls: Calls) -> None:
     """Keep which of the course's own pieces were called, and whether that could be seen."""
     lost = ["sys.setprofile"] if calls.lost else []
     for fact, names in zip(
@@ -250,12 +285,14 @@ def note_calls(answer, calls):
         answer.facts[fact] = sorted({*answer.facts.get(fact, ()), *names})
 
 
-def construct(kind, trial, device, made):
+def construct(
+    kind: Implementation, trial: Trial, build: dict[str, Any], device: str, made: Modules | None
+) -> Any:
     """What the class gives for the trial's arguments, with the trial's dtype."""
-    key = (kind, *trial.build.items(), *trial.options.items(), trial.dtype)
+    key = (kind, *build.items(), *trial.options.items(), trial.dtype)
     if made is not None and key in made:
         return made[key]
-    module = kind(*trial.build.values(), **trial.options)
+    module = kind(*build.values(), **trial.options)
     if isinstance(module, nn.Module):
         wanted = trial.dtype, torch.device(device).type
         own = itertools.chain(module.parameters(), module.buffers())
@@ -266,11 +303,11 @@ def construct(kind, trial, device, made):
     return module
 
 
-def tensors(arguments):
+def tensors(arguments: dict[str, Any]) -> list[tuple[str, torch.Tensor]]:
     return [(name, x) for name, x in arguments.items() if isinstance(x, torch.Tensor)]
 
 
-def arrays_in(arguments):
+def arrays_in(arguments: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
     """The same with NumPy's arrays, as tensors that share their memory."""
     for name, x in arguments.items():
         if isinstance(x, torch.Tensor):
@@ -279,7 +316,7 @@ def arrays_in(arguments):
             yield name, torch.from_numpy(x)
 
 
-def prepare(value, trial, device):
+def prepare(value: Any, trial: Trial, device: str) -> Any:
     """A fresh copy of an argument, as the trial wants it."""
     if isinstance(value, StandIn):
         return current().stand_in(value.name, **value.arguments).to(device)
@@ -295,7 +332,7 @@ def prepare(value, trial, device):
     return value.numpy() if trial.numpy else value
 
 
-def load(module, state):
+def load(module: nn.Module, state: dict[str, torch.Tensor]) -> dict[str, Any]:
     """Copy weights into a module by name; say which are missing, extra, or of another shape."""
     own = dict(module.named_parameters(remove_duplicate=False))
     wanted_tensors = {id(own[name]) for name in own.keys() & state.keys()}
@@ -315,7 +352,7 @@ def load(module, state):
     }
 
 
-def shared_groups(parameters):
+def shared_groups(parameters: dict[str, nn.Parameter]) -> list[tuple[str, ...]]:
     """Names that stand for one and the same parameter, as tuples."""
     names = {}
     for name, parameter in parameters.items():
@@ -323,7 +360,9 @@ def shared_groups(parameters):
     return [tuple(sorted(group)) for group in names.values() if len(group) > 1]
 
 
-def note_returned(answer, returned, names, suffix):
+def note_returned(
+    answer: Answer, returned: Any, names: tuple[str, ...], suffix: str
+) -> list[torch.Tensor]:
     """Keep what came back under its names, if it is what was asked for; give back the tensors."""
     answer.facts["returned" + suffix] = describe_value(returned)
     values = (returned,) if len(names) == 1 else returned
@@ -346,23 +385,23 @@ def note_returned(answer, returned, names, suffix):
     return outputs
 
 
-def is_ordinary(value):
+def is_ordinary(value: numpy.ndarray | numpy.generic) -> bool:
     """Has it numbers of a kind that torch has, too? NumPy also has texts, objects, …"""
     dtype = numpy.asarray(value).dtype
     return dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.isnative
 
 
-def is_number(value):
+def is_number(value: object) -> bool:
     return isinstance(value, numpy.generic) and is_ordinary(value)
 
 
-def note_module(answer, module, suffix):
+def note_module(answer: Answer, module: nn.Module, suffix: str) -> None:
     """A module that came back is looked at through its parameters."""
     for name, parameter in module.named_parameters():
         answer.arrays[name + suffix] = parameter.detach().to("cpu").clone()
 
 
-def note_attribute(answer, subject, name, suffix):
+def note_attribute(answer: Answer, subject: object, name: str, suffix: str) -> None:
     """Keep what an attribute says after a call."""
     value = getattr(subject, name, None)
     if isinstance(value, torch.Tensor):
@@ -372,7 +411,9 @@ def note_attribute(answer, subject, name, suffix):
         answer.facts[name + suffix] = describe_value(value)
 
 
-def note_gradients(answer, outputs, inputs, suffix):
+def note_gradients(
+    answer: Answer, outputs: list[torch.Tensor], inputs: dict[str, torch.Tensor], suffix: str
+) -> None:
     """Keep the gradients of a weighted sum of the outputs."""
     loss = None
     for output in outputs:
@@ -391,7 +432,7 @@ def note_gradients(answer, outputs, inputs, suffix):
             answer.arrays[f"gradient of {name}{suffix}"] = gradient.detach().to("cpu")
 
 
-def describe_value(value):
+def describe_value(value: object) -> str:
     """What kind of thing came back, in words."""
     if value is None:
         return "None"
@@ -413,10 +454,10 @@ def describe_value(value):
     return f"a {type(value).__name__}"
 
 
-def describe(error):
+def describe(error: BaseException) -> Problem:
     """An exception as data: kind, message, and the way through the code."""
     frames = tuple(
-        (frame.filename, frame.lineno, frame.name)
+        (frame.filename, frame.lineno or 0, frame.name)  # Python need not know the line
         for frame in traceback.extract_tb(error.__traceback__)
     )
     return Problem(type(error).__name__, str(error), frames)

@@ -1,7 +1,15 @@
 """What a check found, as data and as plain text."""
 
+from __future__ import annotations
+
 import textwrap
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from .learner_lines import Line
 
 WIDTH = 96
 
@@ -29,16 +37,16 @@ class Verdict:
     exercise: str
     score: int = 0
     max_score: int = 0
-    seed: int = 0
+    seed: int | None = 0
     diagnosis: str | None = None
     also: str | None = None
     works: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     explanation: list[str] = field(default_factory=list)
-    line: object = None
+    line: Line | None = None
     name: str = ""
-    yours: object = None
-    expected: object = None
+    yours: torch.Tensor | None = None
+    expected: torch.Tensor | None = None
     printed: str = ""
     unwatched: bool = False
     built_on: list[str] = field(default_factory=list)
@@ -46,24 +54,24 @@ class Verdict:
     seconds: float = 0.0
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         return self.max_score > 0 and self.score == self.max_score
 
     @property
-    def headline(self):
+    def headline(self) -> str:
         mark = "✓" if self.passed else "✗"
         verdict = "all is right" if self.passed else "not yet right"
         return f"{mark} {self.exercise}: {verdict} ({self.score} of {self.max_score} points)"
 
     @property
-    def foundation(self):
+    def foundation(self) -> str:
         """What of the course's it stands on; "" if nothing."""
         names = [piece.partition(".")[2] for piece in self.built_on]
         listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
         return f"(Built on the course's own {listed}.)" if listed else ""
 
     @property
-    def message(self):
+    def message(self) -> str:
         """The explanation in one piece, for a report in JSON."""
         if self.passed:
             return "All is right."
@@ -71,7 +79,7 @@ class Verdict:
         line = f" Probably {self.line}." if self.line else ""
         return works + " ".join(self.explanation) + line
 
-    def text(self, hints=1):
+    def text(self, hints: int = 1) -> str:
         """Plain text for a terminal, and for a notebook without rich display."""
         parts = [self.headline]
         parts += [wrapped("", self.foundation)] if self.foundation else []
@@ -91,7 +99,7 @@ class Verdict:
         return "\n".join(parts)
 
 
-def wrapped(label, text):
+def wrapped(label: str, text: str) -> str:
     return textwrap.fill(
         label + text, WIDTH, initial_indent="  ", subsequent_indent="  " + " " * len(label)
     )

@@ -1,15 +1,23 @@
 """A Subject behind the wall: what is examined lives in a box; its answers come over the line."""
 
+from __future__ import annotations
+
 import itertools
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..engine.files import names_defined
 from ..engine.learner_lines import Line, lines_of_source, search
 from ..engine.limits import OutOfTime
 from ..engine.subject import Subject
-from ..engine.trial import NOTED, NOTHING, Answer, Problem, comparable
+from ..engine.trial import NOTED, NOTHING, Answer, Problem, Trial, Watch, comparable
 from ..notebooks.outputs import text
+from ..sandbox.box import Box
 from ..sandbox.clock import Clock
+
+if TYPE_CHECKING:
+    from ..engine.exam import Question
 
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
@@ -31,20 +39,33 @@ class RemoteSubject(Subject):
     """
 
     device = "cpu"
-    trusted = False
 
-    def __init__(self, box, name, cells, frames, seed, seconds):
+    def __init__(
+        self,
+        box: Box,
+        name: str,
+        cells: list[str],
+        frames: Callable[[Trial], bytes],
+        seed: int,
+        seconds: float,
+    ):
         self.box, self.name, self.frames, self.seed = box, name, frames, seed
         self.clock = Clock(seconds)
         self.source = next((c for c in reversed(cells) if name in names_defined(c)), "")
         self.printed = ""
 
-    def ask(self, trial, watch=NOTHING):
+    @property
+    def trusted(self) -> bool:
+        return False
+
+    def ask(self, trial: Trial, watch: Watch = NOTHING) -> Answer:
         """The Answer to a trial; OutOfTime or EndedError if there is none."""
         [reply] = self.replies([trial], [watch])
         return self.answer_in(reply, trial)
 
-    def answers(self, questions, watch=NOTHING):
+    def answers(
+        self, questions: Iterable[Question], watch: Watch = NOTHING
+    ) -> Iterator[tuple[Question, Answer]]:
         """Each question with the Answer to its trial; all are asked at once, which is quicker."""
         questions = list(questions)
         trials = [question.trial for question in questions]
@@ -52,7 +73,7 @@ class RemoteSubject(Subject):
         for question, reply in zip(questions, replies):
             yield question, self.answer_in(reply, question.trial)
 
-    def replies(self, trials, watch):
+    def replies(self, trials: list[Trial], watch: list[Watch]) -> Iterator[Any]:
         if self.clock.left <= 0:
             raise OutOfTime
         replies = self.box.replies(
@@ -66,7 +87,7 @@ class RemoteSubject(Subject):
         )
         return itertools.islice(replies, len(trials))
 
-    def answer_in(self, reply, trial):
+    def answer_in(self, reply: Any, trial: Trial) -> Answer:
         kind, answer, printed = three(reply)
         if kind == "late":
             late = OutOfTime()
@@ -78,10 +99,10 @@ class RemoteSubject(Subject):
             self.printed = (self.printed + text(printed))[:MOST_PRINTED]
         return comparable(cleaned(answer), trial)
 
-    def find_line(self, pattern):
+    def find_line(self, pattern: str) -> Line | None:
         return search(pattern, lines_of_source(self.source, self.name))
 
-    def line_of_problem(self, problem):
+    def line_of_problem(self, problem: Problem | None) -> Line | None:
         """The innermost line in a cell that an exception passed through."""
         for source, number, _ in reversed(problem.frames if problem else ()):
             lines = source.splitlines()
@@ -90,13 +111,13 @@ class RemoteSubject(Subject):
         return None
 
 
-def three(reply):
+def three(reply: Any) -> tuple[str, Any, Any]:
     if isinstance(reply, tuple) and len(reply) == 3 and isinstance(reply[0], str):
         return reply
     return "", None, ""
 
 
-def is_answer(answer, trial):
+def is_answer(answer: Any, trial: Trial) -> TypeGuard[Answer]:
     """Is this an Answer of which everything has the type it should have? A learner may forge it."""
     return (
         isinstance(answer, Answer)
@@ -115,12 +136,12 @@ def is_answer(answer, trial):
     )
 
 
-def is_torchs_name(name):
+def is_torchs_name(name: Any) -> bool:
     """Could torch call something so? (A learner's line is searched for these names.)"""
     return isinstance(name, str) and bool(TORCHS_NAME.fullmatch(name))
 
 
-def is_plain(value):
+def is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and is_plain(x) for key, x in value.items())
     if isinstance(value, list | tuple):
@@ -128,7 +149,7 @@ def is_plain(value):
     return value is None or isinstance(value, bool | int | float | str)
 
 
-def is_problem(problem):
+def is_problem(problem: Any) -> TypeGuard[Problem]:
     return (
         isinstance(problem, Problem)
         and isinstance(problem.kind, str)
@@ -144,7 +165,7 @@ def is_problem(problem):
     )
 
 
-def cleaned(answer):
+def cleaned(answer: Answer) -> Answer:
     """The Answer with texts that can be shown anywhere: they become a part of what is said."""
     problem = answer.problem
     if problem is not None:
@@ -153,7 +174,7 @@ def cleaned(answer):
     return Answer(answer.arrays, cleaned_value(answer.facts), problem, answer.begun)
 
 
-def cleaned_value(value):
+def cleaned_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {text(key): cleaned_value(x) for key, x in value.items()}
     if isinstance(value, list | tuple):

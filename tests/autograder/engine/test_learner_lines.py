@@ -78,3 +78,14 @@ def test_an_error_at_the_call_itself_has_no_line():
     problem = run(plain, Trial([Call({"x": 1, "y": 2})])).problem
     assert "takes 1 positional argument" in problem.message
     assert line_of_problem(plain, problem) is None
+
+
+def test_code_of_which_python_knows_no_lines():
+    def unknown(x):
+        return undefined(x)  # noqa: F821
+
+    nowhere = b"\xff" * 8  # says of eight instructions each that they stand in no line
+    unknown.__code__ = unknown.__code__.replace(co_linetable=nowhere)
+    problem = run(unknown, Trial([Call({"x": 1})])).problem
+    assert problem.kind == "NameError"
+    assert line_of_problem(unknown, problem) is None
