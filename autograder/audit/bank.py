@@ -15,8 +15,11 @@ to be recognised: an id; `a + b` for two that are both to be recognised, or at l
 import linecache
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from ..engine.course import current
+from ..engine.trial import Implementation
 
 HEAD = re.compile(r"^# %% (\w+): (.+)$")
 EXPECT = re.compile(r"^# expect: (.+)$")
@@ -33,15 +36,15 @@ class Entry:
     line: int
     expect: str = ""
 
-    def build(self):
+    def build(self) -> Implementation:
         """Run the source, and give what it binds to the exercise's name."""
         filename = f"{self.path}:{self.line}"
         linecache.cache[filename] = (0, None, self.source.splitlines(keepends=True), filename)
-        names = {"__name__": "answer"}
+        names: dict[str, Any] = {"__name__": "answer"}
         exec(compile(self.source, filename, "exec"), names)
         return names[self.exercise.partition(".")[2]]
 
-    def may_be_told(self, diagnosis, also=None):
+    def may_be_told(self, diagnosis: str | None, also: str | None = None) -> bool:
         """Is this what an honest diagnosis may say?"""
         told = {name for name in (diagnosis, also) if name}
         if self.expect == "nothing":
@@ -53,12 +56,12 @@ class Entry:
         return told <= both and bool(told)
 
 
-def folder():
+def folder() -> Path:
     """Where the bank of the course in use lies."""
     return current().folder(current().bank)
 
 
-def read(kind, lesson):
+def read(kind: str, lesson: str) -> list[Entry]:
     """The entries of a lesson, of kind "correct" or "wrong"."""
     path = folder() / kind / f"{lesson}.py"
     if not path.is_file():
@@ -85,6 +88,6 @@ def read(kind, lesson):
     return entries
 
 
-def everything(kind):
+def everything(kind: str) -> list[Entry]:
     """The entries of all lessons."""
     return [entry for lesson in current().lessons for entry in read(kind, lesson)]

@@ -5,6 +5,8 @@ are those of an example.
 """
 
 import sys
+from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -12,11 +14,12 @@ import torch
 from ..engine.course import current
 from ..engine.diffs import GAP
 from ..engine.examples import with_numbers
-from ..engine.mistake_files import MistakeFileError
+from ..engine.exercise import Exercise
+from ..engine.mistake_files import Mistake, MistakeFileError
 from ..engine.mistakes import edits_of
 
 
-def chapter(exercise):
+def chapter(exercise: Exercise) -> Iterator[str]:
     """The Markdown of one exercise, in lines."""
     yield f"# {exercise.id}: what goes wrong"
     yield ""
@@ -32,7 +35,7 @@ def chapter(exercise):
         yield from section(exercise, mistake)
 
 
-def section(exercise, mistake):
+def section(exercise: Exercise, mistake: Mistake) -> Iterator[str]:
     """The Markdown of one mistake, in lines."""
     yield f"## {mistake.id}"
     yield ""
@@ -55,7 +58,7 @@ def section(exercise, mistake):
         yield f"This is the same mathematics as `{mistake.same_as}`: no input can tell them apart."
 
 
-def main(options):
+def main(options: Namespace) -> int:
     """Write the book to a file, or print it; gives the command's exit code."""
     torch.set_num_threads(1)
     try:

@@ -6,26 +6,32 @@ tries all of them on all known mistakes.
 
 import functools
 import inspect
+from collections.abc import Callable
+from typing import Any
 
 import numpy
 import torch
 from torch import nn
 
+from ..engine.trial import Implementation
 
-def to(dtype):
+Disguise = Callable[[torch.Tensor], torch.Tensor]
+
+
+def to(dtype: torch.dtype) -> Disguise:
     return lambda x: x.to(dtype)
 
 
-def scattered(x):
+def scattered(x: torch.Tensor) -> torch.Tensor:
     """The same numbers, with others between them in memory."""
     return torch.stack([x, x], -1)[..., 0]
 
 
-def with_gradient(x):
+def with_gradient(x: torch.Tensor) -> torch.Tensor:
     return x.detach().clone().requires_grad_() if x.is_floating_point() else x
 
 
-DISGUISES = {
+DISGUISES: dict[str, Disguise] = {
     "cast to bfloat16": to(torch.bfloat16),
     "cast to float16": to(torch.float16),
     "wrapped in float64": to(torch.float64),
@@ -35,9 +41,9 @@ DISGUISES = {
 }
 
 
-def disguised(implementation, disguise):
+def disguised(implementation: Implementation, disguise: Disguise) -> Implementation:
     """The implementation with what it returns in a disguise."""
-    if not inspect.isclass(implementation):
+    if not (inspect.isclass(implementation) and issubclass(implementation, nn.Module)):
 
         @functools.wraps(implementation)
         def function(*arguments, **options):
@@ -53,7 +59,7 @@ def disguised(implementation, disguise):
     return Disguised
 
 
-def dressed(value, disguise):
+def dressed(value: Any, disguise: Disguise) -> Any:
     if isinstance(value, torch.Tensor):
         return disguise(value)
     if isinstance(value, numpy.ndarray):
@@ -66,7 +72,7 @@ def dressed(value, disguise):
     return value
 
 
-def dressed_array(value, disguise):
+def dressed_array(value: numpy.ndarray, disguise: Disguise) -> numpy.ndarray:
     """The same for an array of NumPy's, which has no bfloat16 and no gradient."""
     if value.dtype.kind not in "biuf":
         return value

@@ -7,18 +7,24 @@ and never given the name of a mistake that was not made. Then the time of a chec
 
 import itertools
 import statistics
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 
-from ..engine.compare import differences
+from ..engine.compare import Difference, differences
 from ..engine.course import current
+from ..engine.diagnose import Record
 from ..engine.exam import Exam
 from ..engine.examine import broken_properties, examine, sit, try_everything
+from ..engine.exercise import Exercise
 from ..engine.isolation import undisturbed
 from ..engine.limits import UNHURRIED
+from ..engine.mistake_files import Mistake
 from ..engine.mistakes import build, ways_of
 from ..engine.subject import LocalSubject
+from ..engine.trial import Implementation
 from . import bank
 from .disguises import DISGUISES, disguised
 
@@ -61,7 +67,7 @@ class Row:
     milliseconds_wrong: float = 0.0
     faults: list[str] = field(default_factory=list)
 
-    def cells(self):
+    def cells(self) -> tuple[str, ...]:
         return (
             self.exercise,
             f"{self.rejected} of {self.mistakes}",
@@ -78,7 +84,7 @@ class Row:
         )
 
 
-def audit(exercise, seeds):
+def audit(exercise: Exercise, seeds: Iterable[int]) -> Row:
     """The Row of one exercise. Everything has to hold for every seed."""
     row, exams = Row(exercise.id), exams_of(exercise, seeds)
     ways = list(ways_of(exercise, lambda error: row.faults.append(str(error))))
@@ -93,12 +99,12 @@ def audit(exercise, seeds):
     return row
 
 
-def exams_of(exercise, seeds):
+def exams_of(exercise: Exercise, seeds: Iterable[int]) -> list[Exam]:
     """An Exam for each seed, which all answers sit: what mistakes answer is asked but once."""
     return [Exam(exercise, seed) for seed in seeds]
 
 
-def audit_reference(exams, row):
+def audit_reference(exams: list[Exam], row: Row) -> None:
     """The reference must be accepted; it is timed as learners are, each time with an exam of its
     own."""
     times = []
@@ -110,7 +116,7 @@ def audit_reference(exams, row):
     row.milliseconds = 1000 * statistics.median(times)
 
 
-def audit_mistakes(exams, row):
+def audit_mistakes(exams: list[Exam], row: Row) -> None:
     """Every known mistake must be rejected and named, and any two must be told apart."""
     exercise, times = exams[0].exercise, []
     for mistake in exercise.mistakes:
@@ -136,7 +142,7 @@ def audit_mistakes(exams, row):
     audit_pairs(exams[0], row)
 
 
-def audit_pairs(exam, row):
+def audit_pairs(exam: Exam, row: Row) -> None:
     """Any two known mistakes must be told apart."""
     for one, other in pairs_of(exam.exercise):
         row.pairs += 1
@@ -146,29 +152,33 @@ def audit_pairs(exam, row):
             row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
 
 
-def pairs_of(exercise):
+def pairs_of(exercise: Exercise) -> Iterator[tuple[Mistake, Mistake]]:
     """Any two known mistakes that are not the same mathematics."""
     for one, other in itertools.combinations(exercise.mistakes, 2):
         if other.same_as != one.id and one.same_as != other.id:
             yield one, other
 
 
-def are_told_apart(exam, one, other):
-    """Do two mistakes give other answers to some question?"""
+def are_told_apart(exam: Exam, one: Mistake, other: Mistake) -> bool:
+    """Do two mistakes give other answers to some question? (One that is no Python any more gives
+    none: that is a fault of its own.)"""
     with undisturbed(exam.seed):
         for question in exam.questions():
-            pair = [exam.answer_of((each.id,), question.probe) for each in (one, other)]
-            if differences(*pair, question.trial):
+            mine = exam.answer_of((one.id,), question.probe)
+            its = exam.answer_of((other.id,), question.probe)
+            if mine is None or its is None or differences(mine, its, question.trial):
                 return True
     return False
 
 
-def audit_disguises(exams, row, mistakes):
+def audit_disguises(exams: list[Exam], row: Row, mistakes: Iterable[Mistake]) -> None:
     """No mistake may earn more for being cast, wrapped or detached. (Where all that is wrong is the
     dtype, the cast to the right one is no disguise.)"""
     exercise = exams[0].exercise
     for mistake in mistakes:
         wrong = build(exercise, (mistake.id,))
+        if wrong is None:
+            continue
         plain = [tried(exam, wrong) for exam in exams]
         for name, disguise in DISGUISES.items():
             dressed = disguised(wrong, disguise)
@@ -188,29 +198,29 @@ def audit_disguises(exams, row, mistakes):
             ]
 
 
-def tried(exam, implementation):
+def tried(exam: Exam, implementation: Implementation) -> list[Record]:
     """The records of an implementation's answers."""
     with undisturbed(exam.seed):
         return try_everything(exam.exercise, LocalSubject(implementation), exam.questions())
 
 
-def differing(records):
+def differing(records: list[Record]) -> list[Difference]:
     """All in which the answers differ from the right ones."""
     return [difference for record in records for difference in record.found]
 
 
-def is_in_dtype(records):
+def is_in_dtype(records: list[Record]) -> bool:
     """Is the dtype all that is wrong?"""
     return {difference.aspect for difference in differing(records)} == {"dtype"}
 
 
-def points(exercise, records):
+def points(exercise: Exercise, records: list[Record]) -> int:
     """What the answers earn."""
     broken = broken_properties(exercise, records)
     return sum(promise.points for promise in exercise.properties if promise.name not in broken)
 
 
-def audit_right_answers(exams, row):
+def audit_right_answers(exams: list[Exam], row: Row) -> None:
     """Every right answer must be accepted."""
     for entry in entries_for("correct", exams[0].exercise):
         row.right += 1
@@ -224,7 +234,7 @@ def audit_right_answers(exams, row):
             )
 
 
-def audit_wrong_answers(exams, row):
+def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
     """Every wrong answer must be rejected, and none be told a mistake that it does not make."""
     for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
@@ -250,11 +260,11 @@ def audit_wrong_answers(exams, row):
             row.named_rightly += 1
 
 
-def entries_for(kind, exercise):
+def entries_for(kind: str, exercise: Exercise) -> list[bank.Entry]:
     return [entry for entry in bank.read(kind, exercise.module) if entry.exercise == exercise.id]
 
 
-def total(rows):
+def total(rows: list[Row]) -> Row:
     """The sum of all rows; the times are the largest."""
     summed = Row("all")
     for name in vars(summed):
@@ -265,7 +275,7 @@ def total(rows):
     return summed
 
 
-def as_text(rows):
+def as_text(rows: list[Row]) -> str:
     """The matrix in columns."""
     table = [COLUMNS, *(row.cells() for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(COLUMNS))]
@@ -278,13 +288,13 @@ def as_text(rows):
     )
 
 
-def as_markdown(rows):
+def as_markdown(rows: list[Row]) -> str:
     """The matrix for the documentation."""
     lines = [COLUMNS, ["---", *["--:"] * (len(COLUMNS) - 1)], *(row.cells() for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def main(options):
+def main(options: Namespace) -> int:
     """Print the matrix, then every fault; exit code 1 if there is one."""
     torch.set_num_threads(1)
     exercises = current().all_exercises()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +69,7 @@ class Exercise:
     hints: tuple[str, str, str]
     refuses: tuple[str, ...] = ()
     instead: str = ""
-    measures: dict[str, Callable[[Seen], object]] = field(default_factory=dict)
+    measures: Mapping[str, Callable[[Seen], object]] = field(default_factory=dict)
     symptoms: tuple[Callable[[Seen], str | None], ...] = ()
     package: str = ""
     written_in: str = ""
