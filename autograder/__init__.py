@@ -15,6 +15,16 @@
 It knows no course: it is given one (`engine.course`), with its exercises, model answers and all.
 """
 
+TYPE_CHECKING = False  # editors take it for true; to import it from typing would cost time
+if TYPE_CHECKING:
+    from .doors.doctor import main as doctor
+    from .doors.notebook import check, show
+    from .engine.course import find, use
+    from .engine.examine import examine
+    from .engine.mistakes import wrong
+
+__all__ = ["check", "doctor", "examine", "find", "show", "use", "wrong"]
+
 PUBLIC = {  # {name: where it is}
     "check": "doors.notebook:check",
     "show": "doors.notebook:show",

@@ -50,8 +50,8 @@ def needed_by_course():
         asked = importlib.metadata.requires(current().distribution) or ()
     except (CourseNotFoundError, importlib.metadata.PackageNotFoundError, ValueError):
         return []
-    names = [re.match(r"[\w.-]+", line)[0] for line in asked if "extra ==" not in line]
-    return [name for name in names if name != "autograder-engine"]
+    named = [re.match(r"[\w.-]+", line) for line in asked if "extra ==" not in line]
+    return [found[0] for found in named if found and found[0] != "autograder-engine"]
 
 
 def gpu():

@@ -211,9 +211,11 @@ def syntax_error(source, path):
     """A sentence if this is no Python."""
     try:
         compile(source, str(path), "exec")
-    except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
-        return f"This is no Python yet: {getattr(error, 'msg', error)}{line}."
+    except SyntaxError as error:
+        line = f", line {error.lineno}" if error.lineno else ""
+        return f"This is no Python yet: {error.msg}{line}."
+    except ValueError as error:
+        return f"This is no Python yet: {error}."
     return None
 
 

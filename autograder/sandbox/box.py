@@ -1,5 +1,7 @@
 """The judge's end: opens a box for each submission, and speaks with what is in it."""
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import itertools
@@ -10,8 +12,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..engine.course import current
 from . import cgroup, wire
@@ -19,6 +24,9 @@ from .clock import Clock
 from .importable import write_given
 from .walls import BEST, Limits
 from .warm import Warm, shared
+
+if TYPE_CHECKING:
+    from ..engine.verdict import Verdict
 
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
 JUDGING = 3600.0  # seconds that a judge may compute while a child waits, before its warden ends it
@@ -31,13 +39,13 @@ class UnprotectedError(Exception):
 class EndedError(Exception):
     """The child is gone; says why, in words that go on after "your code …"."""
 
-    verdict = None  # on what was examined just then, if something was
+    verdict: Verdict | None = None  # on what was examined just then, if something was
 
 
-KEEPERS = {}
+KEEPERS: dict[tuple[int, str, int | str, bool], Keeper] = {}
 
 
-def keeper_of_process(least, namespaces=True):
+def keeper_of_process(least: int | str, namespaces: bool = True) -> Keeper:
     """The Keeper of this process, with its one warm process; they end with it."""
     key = os.getpid(), current().id, least, namespaces
     if key not in KEEPERS:
@@ -55,29 +63,29 @@ class Keeper:
         warm: a Warm that others use, too; else it has one of its own.
     """
 
-    def __init__(self, least=BEST, namespaces=True, warm=None):
+    def __init__(self, least: int | str = BEST, namespaces: bool = True, warm: Warm | None = None):
         self.least, self.namespaces = least, namespaces
         self.warm, self.is_shared = warm or Warm(namespaces), warm is not None
         self.cgroup = cgroup.divided()
 
     @property
-    def trouble(self):
+    def trouble(self) -> str:
         """Why there are no namespaces; "" if there are."""
         return self.warm.ready()["trouble"]
 
     @cached_property
-    def offered(self):
+    def offered(self) -> int:
         """The level that this machine offers: what the first warm process found, for good. If a
         later one gets less, that is refused, and no grade happens at a lower level unnoticed."""
         cgroups = ["cgroup"] if self.cgroup is not None else []
         return level_of([*self.warm.ready()["layers"], *cgroups])
 
     @property
-    def demanded(self):
+    def demanded(self) -> int:
         """The level below which nothing runs. Even the best must be some protection."""
-        return max(1, self.offered) if self.least == BEST else self.least
+        return max(1, self.offered) if isinstance(self.least, str) else self.least
 
-    def open(self, limits=None, given=False, attempts=2):
+    def open(self, limits: Limits | None = None, given: bool = False, attempts: int = 2) -> Box:
         """A Box that is ready; another zygote is started if this one is gone.
 
         Args:
@@ -85,28 +93,28 @@ class Keeper:
         """
         limits, least = limits or Limits(), self.demanded
         for attempt in range(attempts):
-            self.warm.ready()
+            own_root = self.warm.ready()["own_root"]
             name = write_given(self.warm.folders["given"]) if given else ""
             try:
-                return self.ask_for_box(limits, name, least)
+                return self.ask_for_box(limits, name, least, own_root)
             except (OSError, wire.ClosedError, wire.LateError):
                 if attempt + 1 == attempts:
                     raise
                 self.begin_anew()
         raise AssertionError
 
-    def begin_anew(self):
+    def begin_anew(self) -> None:
         """With another warm process: what others use is left to them."""
         if self.is_shared:
             self.warm, self.is_shared = Warm(self.namespaces), False
         else:
             self.warm.let_go(at_once=True)
 
-    def ask_for_box(self, limits, given, least):
+    def ask_for_box(self, limits: Limits, given: str, least: int, own_root: bool) -> Box:
         for_judge, for_child = socket.socketpair()
         for_keeper, for_warden = socket.socketpair()
         work = None
-        if not self.warm.greeting["own_root"]:
+        if not own_root:
             work = tempfile.TemporaryDirectory(dir=self.warm.folders["work"])
         request = {
             "limits": asdict(limits),
@@ -132,19 +140,19 @@ class Keeper:
             )
         return box
 
-    def close(self):
+    def close(self) -> None:
         if not self.is_shared:
             self.warm.close()
 
 
-def level_of(layers):
+def level_of(layers: Collection[str]) -> int:
     """How well a child was shut in: 0 hardly, 1 files and system calls, 2 namespaces, 3 cgroup."""
     if not {"limits", "Landlock", "seccomp"} <= set(layers):
         return 0
     return 1 if "namespaces" not in layers else 2 if "cgroup" not in layers else 3
 
 
-def described(layers):
+def described(layers: Collection[str]) -> str:
     return f"level {level_of(layers)} ({', '.join(layers) or 'nothing'})"
 
 
@@ -155,16 +163,23 @@ class Box:
     what it has sent: a judge may take as long as it needs.
     """
 
-    def __init__(self, line, control, limits, work):
+    def __init__(
+        self,
+        line: wire.Line,
+        control: socket.socket,
+        limits: Limits,
+        work: tempfile.TemporaryDirectory[str] | None,
+    ):
         self.line, self.control, self.limits, self.work = line, control, limits, work
-        self.layers, self.cgroup = [], None
+        self.layers: list[str] = []
+        self.cgroup: cgroup.Cgroup | None = None
         self.numbers = itertools.count(1)
         self.clock = Clock(limits.total)
         self.used, self.heard = {}, b""
-        self.reason = ""
+        self.reason, self.closed = "", False
         control.settimeout(10)
 
-    def live_in(self, place):
+    def live_in(self, place: Path) -> None:
         """Give the child a part of this cgroup, before it has run anything of a learner's."""
         try:
             self.cgroup = cgroup.Cgroup(place, self.limits)
@@ -173,7 +188,7 @@ class Box:
         except (OSError, ValueError, KeyError):  # then it is one layer less, and that is recorded
             return
 
-    def told(self, lines=1):
+    def told(self, lines: int = 1) -> bytes:
         """What the warden has said so far, so many lines of it."""
         while self.heard.count(b"\n") < lines:
             piece = self.control.recv(4096)
@@ -182,11 +197,13 @@ class Box:
             self.heard += piece
         return self.heard.splitlines()[-1] if self.heard else b"{}"
 
-    def request(self, what, patience, **arguments):
+    def request(self, what: str, patience: float | Clock, **arguments: Any) -> Any:
         """Ask the child something, and wait so long for the reply. EndedError if there is none."""
         return next(self.replies(what, patience, **arguments))
 
-    def replies(self, what, patience, attached=b"", **arguments):
+    def replies(
+        self, what: str, patience: float | Clock, attached: bytes = b"", **arguments: Any
+    ) -> Iterator[Any]:
         """Ask the child something that it has several replies to; they come one after the other.
 
         Args:
@@ -205,7 +222,7 @@ class Box:
                 reply = self.reply(asked, deadline)
             yield reply
 
-    def reply(self, asked, deadline):
+    def reply(self, asked: int, deadline: float) -> Any:
         """The next reply to a request; what was left over of one before it is passed over."""
         while True:
             answer = self.line.receive(deadline)
@@ -217,7 +234,7 @@ class Box:
                 raise wire.GarbledError("an answer that nobody asked for")
 
     @contextlib.contextmanager
-    def waiting(self, clock):
+    def waiting(self, clock: Clock) -> Iterator[float]:
         """Let time pass until a deadline, by this clock and by the box's own. EndedError, and the
         child's end, where no answer comes or none that can be read."""
         try:
@@ -233,12 +250,12 @@ class Box:
         except wire.GarbledError as error:
             self.end(f"sent something that is no answer ({error}).")
 
-    def end(self, reason=""):
+    def end(self, reason: str = "") -> NoReturn:
         self.close()
         self.reason = reason or self.why()
         raise EndedError(self.reason)
 
-    def why(self):
+    def why(self) -> str:
         """Why the child is gone, as the warden saw it."""
         status = self.used.get("status")
         if status is None:
@@ -258,16 +275,16 @@ class Box:
         }
         return f"was ended by the system with {name}{why.get(name, '')}."
 
-    def close(self):
+    def close(self) -> None:
         """End the child, if it still lives, and learn what it used."""
-        if self.control is None:
+        if self.closed:
             return
+        self.closed = True
         self.line.close()
         with contextlib.suppress(OSError, ValueError):
             self.control.shutdown(socket.SHUT_WR)
             self.used = json.loads(self.told(lines=2))
         self.control.close()
-        self.control = None
         if self.cgroup is not None:
             self.used["oom"] = self.cgroup.ran_out_of_memory()
             self.cgroup.close()

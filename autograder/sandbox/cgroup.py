@@ -31,7 +31,7 @@ def ours(mounted="/sys/fs/cgroup", told="/proc/self/cgroup"):
     return place if controllers >= NEEDED and may_write else None
 
 
-def divided():
+def divided() -> Path | None:
     """Our cgroup, ready to be given children; None where there is none to be had."""
     place = ours()
     try:
@@ -57,7 +57,7 @@ def divide(place):
 class Cgroup:
     """The cgroup of one child."""
 
-    def __init__(self, place, limits):
+    def __init__(self, place: Path, limits: Limits):
         self.folder = place / f"box-{os.getpid()}-{next(NUMBERS)}"
         self.folder.mkdir()
         (self.folder / "memory.max").write_text(str(limits.memory))
@@ -65,17 +65,17 @@ class Cgroup:
         with contextlib.suppress(OSError):  # where there is no swap there is no such file
             (self.folder / "memory.swap.max").write_text("0")
 
-    def take(self, process):
+    def take(self, process: int) -> None:
         (self.folder / "cgroup.procs").write_text(str(process))
 
-    def ran_out_of_memory(self):
+    def ran_out_of_memory(self) -> bool:
         """Has the kernel ended something in here because of its memory?"""
         with contextlib.suppress(OSError, IndexError):
             lines = (self.folder / "memory.events").read_text().splitlines()
             return any(line.split()[0] == "oom_kill" and line.split()[1] != "0" for line in lines)
         return False
 
-    def close(self):
+    def close(self) -> None:
         """End what is left in it, and remove it."""
         with contextlib.suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Iterator
 
 
 class Clock:
@@ -11,11 +12,11 @@ class Clock:
         seconds: for all the waiting together.
     """
 
-    def __init__(self, seconds):
+    def __init__(self, seconds: float):
         self.seconds = self.left = seconds
 
     @contextlib.contextmanager
-    def running(self):
+    def running(self) -> Iterator[None]:
         started = time.monotonic()
         try:
             yield

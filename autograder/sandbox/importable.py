@@ -7,7 +7,7 @@ from pathlib import Path
 from ..engine.course import current, load
 
 
-def write_given(folder):
+def write_given(folder: str | Path) -> str:
     """Make what a notebook is given, if it is not there yet; gives its name, or ""."""
     course = current()
     if not course.importable:

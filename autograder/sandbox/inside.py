@@ -77,7 +77,8 @@ class Inside:
     def do_back(self):
         """Undo what was run since the last look."""
         with contextlib.suppress(Exception):
-            self.mark.go_back()
+            if self.mark is not None:
+                self.mark.go_back()
         return True
 
     def do_has(self, name):

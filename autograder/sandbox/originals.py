@@ -21,6 +21,7 @@ import unittest
 import numpy as np
 import numpy.testing
 import torch
+from numpy.testing._private import utils as numpys_utils
 
 from . import inside, wire
 from . import shell as shells
@@ -119,8 +120,7 @@ def places(shell):
     yield "builtins", builtins, ("print", "__import__"), False
     yield "numpy", np, NUMPY, True
     yield "numpy.testing", numpy.testing, asserts_in(numpy.testing), True
-    utils = numpy.testing._private.utils
-    yield "numpy.testing", utils, asserts_in(utils), True
+    yield "numpy.testing", numpys_utils, asserts_in(numpys_utils), True
     yield "torch", torch, TORCH, True
     yield "torch.Tensor", torch.Tensor, TENSOR, True
     yield "torch.testing", torch.testing, ("assert_close",), True
@@ -166,7 +166,7 @@ class Print:
 
     def works(self):
         if self.inner is None:
-            return None, None
+            return None, ()
         return self.inner.__code__, (self.inner.__defaults__, self.inner.__kwdefaults__)
 
     def is_of(self, thing):

@@ -26,12 +26,12 @@ class Scratch:
         # Only now may others see it: they would take a folder without a holder for a left one.
         self.path = made.rename(made.with_name(made.name.removeprefix("new-")))
 
-    def folder(self, name):
+    def folder(self, name: str) -> Path:
         place = self.path / name
         place.mkdir()
         return place
 
-    def close(self):
+    def close(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self.lock)
 

@@ -66,8 +66,8 @@ def answers(kind):
     found |= {each[column]: [(RETURN, 0, 0, ENOSYS)] for each in calls.MISSING.values()}
     found |= {each[column]: [(RETURN, 0, 0, ALLOW)] for each in calls.ALLOWED.values()}
     found |= {each[column]: examine(conditions) for each, *conditions in calls.SOMETIMES.values()}
-    found.pop(None, None)  # what this kind of machine doesn't have
-    return found
+    # What this kind of machine doesn't have stands under None.
+    return {number: code for number, code in found.items() if number is not None}
 
 
 def examine(conditions):

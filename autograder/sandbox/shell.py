@@ -1,5 +1,7 @@
 """Run a learner's cells as a notebook would, and keep what they show, up to a limit."""
 
+from __future__ import annotations
+
 import base64
 import contextlib
 import io
@@ -107,6 +109,8 @@ class Stream(io.TextIOBase):
 
 
 class Publisher(DisplayPublisher):
+    shell: Shell
+
     def publish(self, data, metadata=None, **more):
         self.shell.shown.data("display_data", data)
 
@@ -115,6 +119,8 @@ class Publisher(DisplayPublisher):
 
 
 class Hook(DisplayHook):
+    shell: Shell
+
     def write_output_prompt(self):
         pass
 
@@ -144,12 +150,16 @@ class Shell(InteractiveShell):
             etype, evalue = TimeoutError, f"the cell was stopped after {self.seconds:g} seconds"
         self.shown.error(getattr(etype, "__name__", etype), evalue, stb)
 
-    def system(self, command):
+    def system(self, cmd):
         """No command is run; what else stands in the cell is not to suffer for that."""
         print("(Not run for grading: a command of the system.)")
         self.user_ns["_exit_code"] = 1
 
-    system_raw = system_piped = system
+    def system_raw(self, cmd):
+        self.system(cmd)
+
+    def system_piped(self, cmd):
+        self.system(cmd)
 
     def getoutput(self, command, split=True, depth=0):
         self.system(command)

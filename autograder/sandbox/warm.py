@@ -3,6 +3,8 @@
 It costs nothing to import this: so the process can get warm while everything else is imported.
 """
 
+from __future__ import annotations
+
 import atexit
 import contextlib
 import json
@@ -12,6 +14,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ..engine.course import current
 from .scratch import Scratch
@@ -27,10 +30,10 @@ main({descriptor}, {options})
 STARTING = 120.0
 # Messages that do not run into each other, so that several processes may ask at once.
 MESSAGES = socket.SOCK_SEQPACKET if sys.platform.startswith("linux") else socket.SOCK_STREAM
-SHARED = {}
+SHARED: dict[tuple[bool, str], Warm] = {}
 
 
-def shared(namespaces=True):
+def shared(namespaces: bool = True) -> Warm:
     """The one of this process, and of what is forked from it."""
     key = key_of(namespaces)
     if key not in SHARED or SHARED[key].owner != os.getpid():
@@ -40,12 +43,12 @@ def shared(namespaces=True):
     return SHARED[key]
 
 
-def inherited(namespaces=True):
+def inherited(namespaces: bool = True) -> Warm | None:
     """The one that the process we were forked from has had ready; None if there is none."""
     return SHARED.get(key_of(namespaces))
 
 
-def key_of(namespaces):
+def key_of(namespaces: bool) -> tuple[bool, str]:
     return namespaces, current().id
 
 
@@ -56,13 +59,14 @@ class Warm:
         namespaces: use them where they can be had.
     """
 
-    def __init__(self, namespaces=True):
+    def __init__(self, namespaces: bool = True):
         self.namespaces, self.owner, self.course = namespaces, os.getpid(), current()
         self.scratch = Scratch()
         self.folders = {n: self.scratch.folder(n) for n in ("root", "given", "scratch", "work")}
-        self.process = self.greeting = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.greeting: dict[str, Any] | None = None
 
-    def begin(self):
+    def begin(self) -> None:
         """Start it, if it is not there; it need not be ready then."""
         if self.process is not None and self.process.poll() is None:
             return
@@ -91,15 +95,16 @@ class Warm:
         self.socket = ours
         ours.settimeout(STARTING)
 
-    def ready(self):
+    def ready(self) -> dict[str, Any]:
         """Wait until it is. A copy of this in a forked process can only use what is there."""
         if self.owner == os.getpid():
             self.begin()
-        if self.greeting is None:
-            self.greeting = json.loads(self.heard())
-        return self.greeting
+        greeting = self.greeting
+        if greeting is None:
+            greeting = self.greeting = json.loads(self.heard())
+        return greeting
 
-    def heard(self):
+    def heard(self) -> bytes:
         """Its first line."""
         greeting = b""
         with contextlib.suppress(OSError):
@@ -109,16 +114,21 @@ class Warm:
                     break
                 greeting += piece
         if not greeting.endswith(b"\n"):
-            self.process.kill()
-            said = self.process.communicate()[1].decode(errors="replace").strip()
-            raise RuntimeError(f"the sandbox could not be started: {said[-500:]}")
+            raise RuntimeError(f"the sandbox could not be started: {self.last_words()[-500:]}")
         return greeting
 
-    def ask(self, request, descriptors):
+    def last_words(self) -> str:
+        """What the process has said of its trouble; it is ended."""
+        if self.process is None:
+            return ""
+        self.process.kill()
+        return self.process.communicate()[1].decode(errors="replace").strip()
+
+    def ask(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """For a child. OSError if the process is gone."""
         socket.send_fds(self.socket, [json.dumps(request).encode()], descriptors)
 
-    def let_go(self, at_once=False):
+    def let_go(self, at_once: bool = False) -> None:
         """Of the process, if there is one."""
         if self.process is None:
             return
@@ -130,16 +140,17 @@ class Warm:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.process.stderr.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         self.process = self.greeting = None
 
-    def close(self):
+    def close(self) -> None:
         if self.owner == os.getpid():  # and not somebody forked from it, at its own end
             self.let_go()
             self.scratch.close()
 
 
-def environment():
+def environment() -> dict[str, str]:
     """What learners' code can see of the environment: nothing of whoever grades."""
     return {
         "PATH": "/usr/bin:/bin",

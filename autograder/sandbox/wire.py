@@ -9,8 +9,10 @@ the tensors' bytes (8 bytes), both.
 import dataclasses
 import json
 import math
+import socket
 import struct
 import time
+from typing import Any, NoReturn
 
 import torch
 
@@ -58,7 +60,7 @@ class TooLongError(GarbledError):
 # --- Values to bytes and back ---------------------------------------------------------------------
 
 
-def pack(value):
+def pack(value: Any) -> bytes:
     """A value as one frame."""
     tensors = []
     text = json.dumps(plain(value, tensors), allow_nan=False, separators=(",", ":")).encode()
@@ -66,11 +68,11 @@ def pack(value):
     return HEAD.pack(len(text), len(body)) + text + body
 
 
-def bytes_of(tensor):
+def bytes_of(tensor: torch.Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def plain(value, tensors, depth=0):
+def plain(value: Any, tensors: list[torch.Tensor], depth: int = 0) -> Any:
     """A value as JSON can hold it; what JSON does not know becomes {kind: …}."""
     if depth > DEEPEST:
         raise ValueError("too deep")
@@ -101,14 +103,14 @@ def plain(value, tensors, depth=0):
     raise TypeError(f"{type(value).__name__} is not sent")
 
 
-def opened(frame, most):
+def opened(frame: bytes, most: int) -> Any:
     """The value in a whole frame; GarbledError if a Line with this limit would not take it."""
     text_length, body_length = lengths(frame[: HEAD.size], most)
     text, body = frame[HEAD.size :][:text_length], frame[HEAD.size + text_length :]
     return unpack(text, body[:body_length])
 
 
-def lengths(head, most):
+def lengths(head: bytes, most: int) -> tuple[int, int]:
     """How long the two parts of a frame are that begins so."""
     text_length, body_length = HEAD.unpack(head)
     if text_length > LARGEST_TEXT or body_length > most:
@@ -116,7 +118,7 @@ def lengths(head, most):
     return text_length, body_length
 
 
-def unpack(text, body):
+def unpack(text: bytes, body: bytes) -> Any:
     """The value in a frame's two parts; GarbledError if it is not what `pack` makes."""
     if text.count(b"[") + text.count(b"{") > MOST_PARTS:
         raise TooLongError("too many parts")
@@ -133,17 +135,17 @@ def unpack(text, body):
     return value
 
 
-def refuse(constant):
+def refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
 class Reader:
     """Makes values of what JSON gave, and tensors of the bytes behind it, from first to last."""
 
-    def __init__(self, body):
+    def __init__(self, body: bytes):
         self.body, self.used = body, 0
 
-    def value(self, described, depth=0):
+    def value(self, described: Any, depth: int = 0) -> Any:
         if depth > DEEPEST:
             raise GarbledError("too deep")
         if isinstance(described, list):
@@ -167,24 +169,24 @@ class Reader:
             return DTYPES[content]
         return PLAIN[kind](**{name: self.value(x, depth + 1) for name, x in content.items()})
 
-    def tensor(self, dtype, *shape):
-        dtype = DTYPES[dtype]
+    def tensor(self, dtype: str, *shape: int) -> torch.Tensor:
+        kind = DTYPES[dtype]
         if len(shape) > 16 or not all(type(n) is int and n >= 0 for n in shape):
             raise GarbledError("no shape")
         if math.prod(n or 1 for n in shape) > LARGEST_BODY:
             raise GarbledError("a side that is too long")  # of nothing, there can be any number
         count = math.prod(shape)
-        size = count * dtype.itemsize
+        size = count * kind.itemsize
         if size > len(self.body) - self.used:
             raise GarbledError("a tensor without its bytes")
         piece = bytearray(self.body[self.used : self.used + size])
         self.used += size
         if count == 0:
-            return torch.empty(shape, dtype=dtype)
+            return torch.empty(shape, dtype=kind)
         flat = torch.frombuffer(piece, dtype=torch.uint8)
-        if dtype is torch.bool:
+        if kind is torch.bool:
             flat = flat.ne(0)  # a byte that is neither 0 nor 1 makes a tensor that is neither
-        return flat.view(dtype).reshape(shape)
+        return flat.view(kind).reshape(shape)
 
 
 # --- Frames over a socket -------------------------------------------------------------------------
@@ -205,14 +207,14 @@ class Line:
         most: bytes of tensors that are received in one message.
     """
 
-    def __init__(self, sock, most=LARGEST_BODY):
+    def __init__(self, sock: socket.socket, most: int = LARGEST_BODY):
         self.socket, self.most = sock, most
         self.read_ahead = memoryview(b"")
 
-    def send(self, value, deadline=None):
+    def send(self, value: Any, deadline: float | None = None) -> None:
         self.send_frame(pack(value), deadline)
 
-    def send_frame(self, frame, deadline=None):
+    def send_frame(self, frame: bytes, deadline: float | None = None) -> None:
         view = memoryview(frame)
         try:
             while view:
@@ -223,13 +225,13 @@ class Line:
         except OSError:
             raise ClosedError from None
 
-    def receive(self, deadline=None):
+    def receive(self, deadline: float | None = None) -> Any:
         """The next value; a slow drip of bytes does not move the deadline."""
         text_length, body_length = lengths(self.exactly(HEAD.size, deadline), self.most)
         text = self.exactly(text_length, deadline)
         return unpack(text, self.exactly(body_length, deadline))
 
-    def exactly(self, count, deadline):
+    def exactly(self, count: int, deadline: float | None) -> bytes:
         """So many bytes. Of short messages several are read at once."""
         data = bytearray(count)
         view = memoryview(data)
@@ -249,11 +251,11 @@ class Line:
             if not self.read_ahead:
                 raise ClosedError
 
-    def wait_until(self, deadline):
+    def wait_until(self, deadline: float | None) -> None:
         left = None if deadline is None else deadline - time.monotonic()
         if left is not None and left <= 0:
             raise LateError
         self.socket.settimeout(left)
 
-    def close(self):
+    def close(self) -> None:
         self.socket.close()

@@ -148,9 +148,8 @@ def make_shell():
     os.close(spill)
     import autograder
 
-    autograder.check = check_later
-    autograder.wrong = wrong_elsewhere
-    autograder.use = use_what_is_graded
+    here = {"check": check_later, "wrong": wrong_elsewhere, "use": use_what_is_graded}
+    autograder.__dict__.update(here)
     return shell
 
 
@@ -180,9 +179,14 @@ def wrong_elsewhere(exercise, *mistakes):
 def forget_ourselves():
     """Leave no way to import the rest of the course."""
     sys.path[:] = [path for path in sys.path if path]
-    for finders in (sys.meta_path, sys.path_hooks):
-        finders[:] = [f for f in finders if "__editable__" not in getattr(f, "__module__", "")]
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not is_editable(finder)]
+    sys.path_hooks[:] = [hook for hook in sys.path_hooks if not is_editable(hook)]
     sys.path_importer_cache.clear()
+
+
+def is_editable(finder):
+    """Does it find what is installed as a checkout?"""
+    return "__editable__" in getattr(finder, "__module__", "")
 
 
 # --- The warden -----------------------------------------------------------------------------------

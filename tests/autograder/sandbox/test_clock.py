@@ -68,7 +68,7 @@ def test_a_child_that_waits_until_it_is_read_is_not_late(keeper, judge):
     exercise = find("attention.softmax")
     [trial, *_] = [question.trial for question in judge.exam(exercise).questions()]
     source = "import torch\ndef softmax(x, dim=-1):\n    return torch.zeros(2**18)"
-    with keeper.open(LIMITS, given="attention") as box:
+    with keeper.open(LIMITS, given=True) as box:
         box.request("cell", 10, source=source, seconds=10)
         more = {"name": "softmax", "watch": [False] * 8, "seed": 1, "seconds": 2.0}
         replies = box.replies("ask", Clock(2.0), attached=judge.frame(trial) * 8, **more)
@@ -81,10 +81,8 @@ def test_nor_does_its_warden_end_it_meanwhile(monkeypatch):
     asked = []
     keeper = Keeper.__new__(Keeper)
     keeper.cgroup, keeper.least = None, 0
-    keeper.warm = SimpleNamespace(
-        greeting={"own_root": True}, ask=lambda request, _: asked.append(request)
-    )
+    keeper.warm = SimpleNamespace(ask=lambda request, _: asked.append(request))
     hello = {"layers": []}
     monkeypatch.setattr(keepers.wire.Line, "receive", lambda line, deadline: hello)
-    keeper.ask_for_box(LIMITS, "", least=0).close()
+    keeper.ask_for_box(LIMITS, "", least=0, own_root=True).close()
     assert asked[0]["total"] >= LIMITS.total + AN_HOUR

@@ -68,7 +68,7 @@ def test_a_crew_goes_on_without_it(plan, tmp_path, monkeypatch):
 def test_replies_that_nobody_waited_for_are_passed_over(keeper, judge):
     exercise = find("attention.softmax")
     trials = [question.trial for question in judge.exam(exercise).questions()]
-    with keeper.open(LIMITS, given="attention") as box:
+    with keeper.open(LIMITS, given=True) as box:
         box.request("cell", 10, source=RIGHT["softmax"], seconds=10)
         arguments = {"name": "softmax", "watch": [False] * len(trials), "seed": 1, "seconds": 9.0}
         frames = b"".join(map(judge.frame, trials))
@@ -82,7 +82,7 @@ def test_a_stub_is_asked_only_once(keeper, judge):
     exercise = find("attention.softmax")
     body = "calls.append(1)\n    raise NotImplementedError"
     stub = f"calls = []\ndef softmax(x, dim=-1):\n    {body}"
-    with keeper.open(LIMITS, given="attention") as box:
+    with keeper.open(LIMITS, given=True) as box:
         box.request("cell", 10, source=stub, seconds=10)
         verdict = judge.examine(exercise, box, "softmax", [stub], 10)
         assert "Nothing is written here yet" in verdict.text()
