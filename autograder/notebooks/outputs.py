@@ -1,6 +1,7 @@
 """Outputs of learners' cells, reduced to text and pictures: they may be forged."""
 
 import re
+from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
@@ -12,9 +13,11 @@ PICTURES = {"image/png": "iVBORw0KGgo", "image/jpeg": "/9j/"}  # and how they be
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
-def output(raw):
+def output(raw: Any) -> NotebookNode | None:
     """One output that is safe to show, or None."""
-    kind = raw.get("output_type") if isinstance(raw, dict) else None
+    if not isinstance(raw, dict):
+        return None
+    kind = raw.get("output_type")
     if kind == "stream":
         name = "stderr" if raw.get("name") == "stderr" else "stdout"
         return NotebookNode(output_type="stream", name=name, text=text(joined(raw.get("text"))))
@@ -28,8 +31,9 @@ def output(raw):
             traceback=[text(line) for line in lines[:200]],
         )
     if kind in ("display_data", "execute_result"):
-        data = raw.get("data") if isinstance(raw.get("data"), dict) else {}
-        data = {mime: joined(data.get(mime)) for mime in ("text/plain", *PICTURES)}
+        given = raw.get("data")
+        given = given if isinstance(given, dict) else {}
+        data = {mime: joined(given.get(mime)) for mime in ("text/plain", *PICTURES)}
         kept = {}
         if isinstance(data["text/plain"], str):
             kept["text/plain"] = text(data["text/plain"])
@@ -47,7 +51,7 @@ def output(raw):
     return None
 
 
-def outputs(raw):
+def outputs(raw: Any) -> list[NotebookNode]:
     """A cell's outputs."""
     made = map(output, raw[:MOST_OUTPUTS] if isinstance(raw, list) else ())
     return [each for each in made if each is not None]
@@ -59,13 +63,13 @@ def joined(value):
     return "".join(value) if is_lines else value
 
 
-def text(value):
+def text(value: Any) -> str:
     """Somebody's text, without control characters: what goes back to a line's beginning begins a
     new one, as in a browser."""
     text = plain(value[:LONGEST]) if isinstance(value, str) else ""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def is_picture(text, mime):
+def is_picture(text: str, mime: str) -> bool:
     """Is this base64, and does it begin as such a picture does?"""
     return text.lstrip().startswith(PICTURES[mime]) and BASE64.fullmatch(text) is not None

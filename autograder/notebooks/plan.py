@@ -9,6 +9,8 @@ import ast
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat.notebooknode import NotebookNode
@@ -37,7 +39,7 @@ class Cell:
     points: float | None = None
 
     @property
-    def marks(self):
+    def marks(self) -> dict[str, Any]:
         """Its metadata."""
         marks = {
             "grade": self.grade,
@@ -52,7 +54,12 @@ class Cell:
         return marks | ({"points": self.points} if self.points is not None else {})
 
     @property
-    def is_checked(self):
+    def worth(self) -> float:
+        """Its points; 0 where nbgrader counts none."""
+        return 0.0 if self.points is None else self.points
+
+    @property
+    def is_checked(self) -> bool:
         """Is it scored by what it does? (The others are by somebody who reads them.)"""
         return self.grade and not self.solution and self.cell_type == "code"
 
@@ -75,21 +82,21 @@ class Plan:
     kernelspec: str = "{}"
     setup: tuple[str, ...] = ()
 
-    def cell(self, grade_id):
+    def cell(self, grade_id: str | None) -> Cell | None:
         return next((cell for cell in self.cells if cell.grade_id == grade_id), None)
 
     @property
-    def language(self):
+    def language(self) -> str:
         """What the instructor's notebook is written in; Python if it says nothing."""
         language = json.loads(self.kernelspec).get("language")
         return str(language or "python").lower()
 
     @property
-    def is_of_course(self):
+    def is_of_course(self) -> bool:
         """Is anything checked here that is the course's?"""
         return any(asked_of(cell.source) for cell in self.cells if cell.is_checked)
 
-    def answered_in(self, grade_id):
+    def answered_in(self, grade_id: str) -> Cell | None:
         """The solution cell before a grade cell: where what is said about it is put."""
         last = None
         for cell in self.cells:
@@ -100,7 +107,7 @@ class Plan:
         return None
 
 
-def plan_of(notebook, source=None):
+def plan_of(notebook: Any, source: Path | None = None) -> Plan:
     """The Plan of a gradebook's notebook.
 
     Args:
@@ -153,7 +160,7 @@ def instructors_order(source):
     return [name for name in ids if name], frozenset(shown), setup
 
 
-def put_back(notebook, plan):
+def put_back(notebook: NotebookNode, plan: Plan) -> NotebookNode:
     """The submission with exactly the plan's cells in it, among the learner's own."""
     copies = copies_of(notebook, plan)
     counts = {name: the_one(notebook, copies[name], plan.cell(name)) for name in copies}
@@ -278,7 +285,7 @@ class Asked:
     wanted: Wanted | None = None
 
 
-def asked_of(source):
+def asked_of(source: str) -> Asked | None:
     """The Asked of a cell that consists of one call that gives points; None otherwise."""
     call = call_in(source)
     if call is None:
@@ -288,7 +295,7 @@ def asked_of(source):
         return Asked("check", call.args[0].id, exercise) if exercise else None
     by = current().points_call(call.func.id)
     wanted = by.asked(call) if by else None
-    if wanted is None:
+    if by is None or wanted is None:
         return None
     return Asked(by.kind, wanted.name if wanted.kind == "value" else "", None, by, wanted)
 

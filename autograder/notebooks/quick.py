@@ -6,4 +6,5 @@ able to check them. No notebook is checked for that.
 
 import sys
 
-sys.modules.setdefault("rfc3987_syntax", None)
+# None is how Python is told that there is no such module.
+sys.modules.setdefault("rfc3987_syntax", None)  # pyright: ignore[reportArgumentType]

@@ -1,11 +1,13 @@
 """What had to be put right in a submission, in sentences for whoever grades it."""
 
-from .plan import asked_of, copies_of, missing_setup, the_one
+from nbformat.notebooknode import NotebookNode
+
+from .plan import Plan, asked_of, copies_of, missing_setup, the_one
 
 MOST_NAMES = 3
 
 
-def remarks(notebook, plan):
+def remarks(notebook: NotebookNode, plan: Plan) -> list[str]:
     """Sentences on a notebook as it was handed in, before it is put back into the plan."""
     name = f"{plan.notebook}.ipynb"
     if not notebook.cells:  # that has been said

@@ -5,6 +5,7 @@ the text is read as well. A name there proves nothing: it is a hint for whoever 
 """
 
 import ast
+from collections.abc import Iterable
 from functools import lru_cache
 
 from ..engine.ready_made import LIBRARIES
@@ -26,7 +27,7 @@ OF_TORCH = ("__dict__", "__getattribute__")
 CALLS = ("eval", "exec", "compile", "__import__")
 
 
-def shortcuts(source, fragments):
+def shortcuts(source: str, fragments: Iterable[str]) -> list[tuple[int, str]]:
     """(line number, text) of the places where a library's ready-made thing seems to be named."""
     tree = tree_of(source)
     roots = roots_in(tree)
@@ -39,7 +40,7 @@ def shortcuts(source, fragments):
 
 
 @lru_cache(maxsize=1024)
-def detours(source):
+def detours(source: str) -> list[tuple[int, str]]:
     """(line number, text) of the places where a cell seems to reach around the watcher."""
     tree = tree_of(source)
     roots = roots_in(tree)

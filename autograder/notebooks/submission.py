@@ -6,6 +6,7 @@ and its pictures are taken over; everything else, and whatever a browser might r
 
 import json
 import re
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,11 +50,11 @@ MADE_BY_SCRIPT = re.compile(r"([`~]{3,}[ \t]*)(?=mermaid)", re.IGNORECASE)
 class Submission:
     """A notebook as it was handed in, and what is to be said about it."""
 
-    notebook: object
+    notebook: NotebookNode
     troubles: list[str] = field(default_factory=list)
 
 
-def read(path, with_outputs=False, within=None):
+def read(path: str | Path, with_outputs: bool = False, within: Path | None = None) -> Submission:
     """The Submission in a file; an empty notebook, and a sentence, if there is none to be read.
 
     Args:
@@ -121,7 +122,7 @@ class UnreadableError(Exception):
     """Says why, in words that go on after the file's name."""
 
 
-def text_of(data):
+def text_of(data: bytes) -> str:
     """The file as text; BOMs and other encodings than UTF-8 are forgiven."""
     if not data.strip(b"\0 \t\r\n"):  # zeros are what a computer that went off leaves behind
         raise UnreadableError("is empty")
@@ -283,7 +284,7 @@ def flattened(parts):
             yield part
 
 
-def made_cell(kind, source):
+def made_cell(kind: str, source: str) -> NotebookNode:
     """A new cell; nbformat checks its own against a schema, which takes ten times as long."""
     cell = NotebookNode(cell_type=kind, id="", metadata=NotebookNode(), source=source)
     if kind == "code":
@@ -322,7 +323,7 @@ def pictures_of(attachments):
     return kept
 
 
-def harmless(markdown, attached=()):
+def harmless(markdown: str, attached: Iterable[str] = ()) -> str:
     """Markdown that shows its HTML instead of being it, without links that run something, without
     pictures from elsewhere, and with a mark for each character that nobody would see.
 
@@ -343,7 +344,7 @@ def harmless(markdown, attached=()):
     return PICTURE.sub(keep_own, text)
 
 
-def readable(notebook, originals):
+def readable(notebook: NotebookNode, originals: Container[str]) -> NotebookNode:
     """The notebook, in whose code nothing is hidden from whoever reads it. (What is to be run must
     not be changed before.)"""
     for cell in notebook.cells:
@@ -352,14 +353,14 @@ def readable(notebook, originals):
     return notebook
 
 
-def is_linked(path, folder):
+def is_linked(path: str | Path, folder: str | Path) -> bool:
     """Is there a link between a folder and what lies in it? It may lead to somebody else's."""
     path, folder = Path(path), Path(folder)
     steps = [path, *path.parents][: len(path.relative_to(folder).parts)]
     return any(step.is_symlink() for step in steps)
 
 
-def with_notice(notebook, troubles):
+def with_notice(notebook: NotebookNode, troubles: Iterable[str]) -> NotebookNode:
     """The notebook, which begins with what was wrong with it."""
     if troubles:
         notice = made_cell("markdown", "> " + harmless(" ".join(troubles)))
@@ -368,7 +369,7 @@ def with_notice(notebook, troubles):
     return notebook
 
 
-def as_text(notebook):
+def as_text(notebook: NotebookNode) -> str:
     """A notebook as its file's text, as nbformat writes it: long texts as lists of lines. It was
     made here, and needs no checking."""
     cells = [cell | {"source": lines(cell.source)} for cell in notebook.cells]
