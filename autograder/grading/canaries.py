@@ -183,8 +183,12 @@ def canaries(source, setup=(), asked=frozenset(), draw=None):
     """
     draw = draw or random.SystemRandom()
     tree = read(source)
-    imports = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
-    imports = [n for n in imports if getattr(n, "module", "") != "__future__"]
+    imports: list[ast.stmt] = [
+        each
+        for each in tree.body
+        if isinstance(each, ast.Import | ast.ImportFrom)
+        and getattr(each, "module", "") != "__future__"
+    ]
     names = known_names([*map(read, setup), ast.Module(imports, [])])
     used = sorted(compared_with(tree, names, asked))
     draw.shuffle(used)

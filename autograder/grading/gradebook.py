@@ -5,13 +5,22 @@ between nothing and what the cell is worth. What a person has entered is never t
 """
 
 import math
+from typing import Any
 
+from nbformat.notebooknode import NotebookNode
 from nbgrader.utils import compute_checksum, determine_grade
 
+from ..notebooks.plan import Plan
+from .judge import Result
+
+# A row of nbgrader's tables: what its classes declare are columns, what it holds are their values.
+Row = Any
 NO_RESPONSE = "No response."  # nbgrader's own words
 
 
-def entries(notebook, plan, results):
+def entries(
+    notebook: NotebookNode, plan: Plan, results: dict[str, Result]
+) -> dict[str, dict[str, Any]]:
     """What belongs into the gradebook, as plain data: {"scores": {…}, "comments": {…}}.
 
     Args:
@@ -24,10 +33,10 @@ def entries(notebook, plan, results):
     for known in plan.cells:
         cell, name = cells.get(known.grade_id), known.grade_id
         if name in results:
-            scores[name] = bounded(results[name].points, known.points)
+            scores[name] = bounded(results[name].points, known.worth)
         elif known.grade or known.task:  # for somebody to read; nothing, if nothing was written
             score = determine_grade(cell)[0] if known.grade and cell is not None else None
-            scores[name] = bounded(score, known.points)
+            scores[name] = bounded(score, known.worth)
         if known.solution or known.task:
             untouched = cell is None or compute_checksum(cell) == known.checksum
             silent = untouched and not known.task
@@ -35,7 +44,9 @@ def entries(notebook, plan, results):
     return {"scores": scores, "comments": comments}
 
 
-def enter(grades, comments, found):
+def enter(
+    grades: dict[str, Row], comments: dict[str, Row], found: dict[str, dict[str, Any]]
+) -> None:
     """Write entries into a submitted notebook's rows; the caller commits.
 
     Args:
@@ -52,7 +63,7 @@ def is_known(cell):
     return "grade_id" in cell.metadata.get("nbgrader", {})
 
 
-def bounded(score, most):
+def bounded(score: float | None, most: float) -> float | None:
     """A score that the gradebook can bear; None stays None: a person is to look."""
     if score is None:
         return None

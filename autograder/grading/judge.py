@@ -9,18 +9,24 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from ..engine.card import card
 from ..engine.course import current
+from ..engine.diagnose import Record
 from ..engine.exam import Exam
 from ..engine.examine import SHORTCUTS, stopped, too_long, try_everything, verdict_on
+from ..engine.exercise import Exercise
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
+from ..engine.trial import Trial
+from ..engine.verdict import Verdict
 from ..notebooks.outputs import text
+from ..notebooks.plan import Asked, Cell
 from ..notebooks.shortcuts import detours, shortcuts
 from ..notebooks.submission import harmless
 from ..sandbox import wire
-from ..sandbox.box import EndedError
+from ..sandbox.box import Box, EndedError
 from ..sandbox.clock import Clock
 from .remote_subject import RemoteSubject
 
@@ -56,14 +62,26 @@ class Result:
     seconds: float = 0.0
 
     @property
-    def passed(self):
+    def passed(self) -> bool:
         return self.points >= self.max_points
 
-    def add(self, sentence):
+    def add(self, sentence: str) -> None:
         """One more thing to be said to the learner."""
         self.text = f"{self.text}\n  {sentence}"
         self.comment = f"{self.comment}\n\n{harmless(sentence)}".strip()
         self.html += f"<p>{escape(sentence)}</p>" if self.html else ""
+
+
+class CheckEndedError(EndedError):
+    """The child is gone while something of it was looked at.
+
+    Args:
+        result: what that earned.
+    """
+
+    def __init__(self, reason: str, result: Result):
+        super().__init__(reason)
+        self.result = result
 
 
 class Judge:
@@ -73,14 +91,15 @@ class Judge:
         seed: of all that is drawn; another seed asks other questions.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int):
         self.seed = seed
-        self.exams, self.frames = {}, {}
+        self.exams: dict[str, Exam] = {}
+        self.frames: dict[int, bytes] = {}  # {id of a trial: the same as a message}
 
-    def seed_of(self, exercise):
+    def seed_of(self, exercise: Exercise) -> int:
         return zlib.crc32(f"{self.seed} {exercise.id}".encode()) & 0x7FFFFFFF
 
-    def exam(self, exercise):
+    def exam(self, exercise: Exercise) -> Exam:
         """The same for everybody, and made once."""
         if exercise.id not in self.exams:
             exam = self.exams[exercise.id] = Exam(exercise, self.seed_of(exercise))
@@ -88,10 +107,12 @@ class Judge:
                 self.frames[id(question.trial)] = wire.pack(question.trial)
         return self.exams[exercise.id]
 
-    def frame(self, trial):
+    def frame(self, trial: Trial) -> bytes:
         return self.frames.get(id(trial)) or wire.pack(trial)
 
-    def examine(self, exercise, box, name, cells, seconds):
+    def examine(
+        self, exercise: Exercise, box: Box, name: str, cells: list[str], seconds: float
+    ) -> Verdict:
         """The Verdict on what bears a name in a box. EndedError if the box does not survive it."""
         started = time.perf_counter()
         seed = self.seed_of(exercise)
@@ -103,17 +124,13 @@ class Judge:
                 records = try_everything(exercise, subject, self.exam(exercise).questions())
                 verdict = self.verdict(exercise, subject, records)
             except OutOfTime as late:
-                line = subject.line_of_problem(getattr(late, "problem", None))
+                line = subject.line_of_problem(late.problem)
                 verdict = stopped(exercise, seed, too_long(seconds), line)
-            except EndedError as end:
-                if end.verdict is None:
-                    end.verdict = stopped(exercise, seed, f"Your code {end}")
-                raise
             verdict.printed = subject.printed
         verdict.seconds = time.perf_counter() - started
         return verdict
 
-    def verdict(self, exercise, subject, records):
+    def verdict(self, exercise: Exercise, subject: RemoteSubject, records: list[Record]) -> Verdict:
         """The Verdict on what was answered. To find the mistake more is asked; who does not survive
         that keeps what was earned before."""
         exam = self.exam(exercise)
@@ -125,7 +142,9 @@ class Judge:
             end.verdict = verdict_on(exam, subject, records, UNHURRIED)
             raise
 
-    def check(self, cell, exercise, box, name, cells, seconds):
+    def check(
+        self, cell: Cell, exercise: Exercise, box: Box, name: str, cells: list[str], seconds: float
+    ) -> Result:
         """The Result of a cell that says check(…)."""
         try:
             with warnings.catch_warnings():
@@ -136,8 +155,8 @@ class Judge:
                     result.trouble = suspicion(exercise, name, cells, verdict.unwatched)
                 return result
         except EndedError as end:
-            end.result = result_of(cell, end.verdict)
-            raise
+            verdict = end.verdict or stopped(exercise, self.seed_of(exercise), f"Your code {end}")
+            raise CheckEndedError(str(end), result_of(cell, verdict)) from end
         except Exception as error:  # an answer as nobody imagined: it must not end the whole run
             sentence = "What your code gives could not be compared with what is expected."
             result = result_of(cell, stopped(exercise, self.seed_of(exercise), sentence))
@@ -145,18 +164,20 @@ class Judge:
             result.trouble = f"{exercise.id} could not be judged ({said})"
             return result
 
-    def call(self, cell, asked, found, checks):
+    def call(self, cell: Cell, asked: Asked, found: Any, checks: tuple[float, float]) -> Result:
         """The Result of a cell that calls one of the course's own functions.
 
         Args:
             found: what is to be looked at.
             checks: (points, of how many) that the notebook's exercises have earned.
         """
+        if asked.by is None or asked.wanted is None:
+            raise ValueError(f"{cell.grade_id} calls none of the course's own functions")
         earned = asked.by.judged(asked.wanted, found, checks)
         return Result(
             cell.grade_id,
-            cell.points * earned.share,
-            cell.points,
+            cell.worth * earned.share,
+            cell.worth,
             asked.kind,
             earned.text,
             html=earned.html,
@@ -164,10 +185,10 @@ class Judge:
         )
 
 
-JUDGES = {}
+JUDGES: dict[tuple[str, int], Judge] = {}
 
 
-def judge_with(seed):
+def judge_with(seed: int) -> Judge:
     """The judge that asks what this seed draws: the same for all submissions of an assignment."""
     key = current().id, seed
     if key not in JUDGES:
@@ -175,14 +196,14 @@ def judge_with(seed):
     return JUDGES[key]
 
 
-def result_of(cell, verdict):
+def result_of(cell: Cell, verdict: Verdict) -> Result:
     """Points as the gradebook counts them: an instructor may have changed what a cell is worth."""
     share = verdict.score / verdict.max_score if verdict.max_score else 0.0
     verdict.seed = None  # whoever hands in again is asked the same
     return Result(
         cell.grade_id,
-        cell.points * share,
-        cell.points,
+        cell.worth * share,
+        cell.worth,
         "check",
         text=verdict.text(hints=0),
         comment=comment_of(verdict),
@@ -195,7 +216,7 @@ def result_of(cell, verdict):
     )
 
 
-def suspicion(exercise, name, cells, unwatched=False):
+def suspicion(exercise: Exercise, name: str, cells: list[str], unwatched: bool = False) -> str:
     """What whoever grades should look at in cells that earned points; "" if nothing."""
     source = next((c for c in reversed(cells) if name in names_defined(c)), "")
     found = [
@@ -212,7 +233,7 @@ def suspicion(exercise, name, cells, unwatched=False):
     return "; ".join(found[:3])
 
 
-def comment_of(verdict):
+def comment_of(verdict: Verdict) -> str:
     """What is said about a solution where people read comments; nothing if all is right."""
     if verdict.passed:
         return ""
@@ -220,7 +241,7 @@ def comment_of(verdict):
     return harmless("\n\n".join([*verdict.explanation, *line]))
 
 
-def missing(name, cells):
+def missing(name: str, cells: list[str]) -> str:
     """Why there may be nothing of this name."""
     if any(name in source for source in cells):
         return (

@@ -1,20 +1,25 @@
 """Grade one notebook: run its cells in a box, and have the judge look at what they made."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
+from ..engine.course import Wanted
 from ..notebooks.demonstrations import leave_out
 from ..notebooks.outputs import outputs
-from ..notebooks.plan import Asked, asked_of
+from ..notebooks.plan import Asked, Cell, Plan, asked_of
 from ..notebooks.submission import readable
-from ..sandbox.box import EndedError, described, level_of
+from ..sandbox.box import Box, EndedError, Keeper, described, level_of
 from ..sandbox.clock import Clock
 from ..sandbox.walls import Limits
 from .asserts import by_asserts, lost_to_stderr, with_note
 from .canaries import Canaries
-from .judge import Result
+from .judge import CheckEndedError, Judge, Result
 
 MOST_SHOWN = 2**24  # characters of all outputs of a notebook
 TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
@@ -31,7 +36,7 @@ LATER = (
 class Graded:
     """A notebook with its outputs, and what was earned."""
 
-    notebook: object
+    notebook: NotebookNode
     results: dict[str, Result] = field(default_factory=dict)
     layers: list[str] = field(default_factory=list)
     demanded: int = 0  # the level of protection below which nothing would have been run
@@ -42,15 +47,22 @@ class Graded:
     memory: int = 0
 
     @property
-    def level(self):
+    def level(self) -> int:
         return level_of(self.layers)
 
     @property
-    def protection(self):
+    def protection(self) -> str:
         return described(self.layers)
 
 
-def grade(notebook, plan, keeper, judge, limits=None, files=()):
+def grade(
+    notebook: NotebookNode,
+    plan: Plan,
+    keeper: Keeper,
+    judge: Judge,
+    limits: Limits | None = None,
+    files: Iterable[tuple[str, bytes]] = (),
+) -> Graded:
     """The Graded version of a notebook that holds exactly the plan's cells.
 
     Args:
@@ -67,7 +79,15 @@ def grade(notebook, plan, keeper, judge, limits=None, files=()):
 class NotebookRun:
     """One notebook on its way through a box, or through several if it ends them."""
 
-    def __init__(self, graded, plan, keeper, judge, limits, files):
+    def __init__(
+        self,
+        graded: Graded,
+        plan: Plan,
+        keeper: Keeper,
+        judge: Judge,
+        limits: Limits,
+        files: Iterable[tuple[str, bytes]],
+    ):
         self.graded, self.plan, self.judge, self.limits = graded, plan, judge, limits
         self.keeper, self.files = keeper, files
         self.cells = [cell for cell in graded.notebook.cells if cell.cell_type == "code"]
@@ -75,12 +95,14 @@ class NotebookRun:
         leave_out(self.cells, self.steps, plan)
         self.canaries = Canaries(plan, limits.cell)
         self.begun = 0  # so many of the cells have been begun
-        self.deadly = set()  # cells that ended the process
-        self.later = {}  # {check that was not passed: what bore the name then}
-        self.number = 0
+        self.deadly: set[int] = set()  # cells that ended the process
+        self.later: dict[
+            int, int | None
+        ] = {}  # {check that was not passed: what bore the name then}
+        self.number: int | None = 0  # of the cell that it is at
         self.shown = 0  # characters of outputs
 
-    def go(self):
+    def go(self) -> None:
         """Through all cells; again from the beginning, without the culprit, if the box ends."""
         for cell, step in zip(self.cells, self.steps):
             cell.outputs, cell.execution_count = [], None
@@ -96,7 +118,7 @@ class NotebookRun:
                     self.through(box)
                     finished = True
                 except EndedError as end:
-                    self.blame(str(end), getattr(end, "result", None))
+                    self.blame(str(end), end.result if isinstance(end, CheckEndedError) else None)
                     finished = False
             self.graded.cpu += box.used.get("cpu", 0.0)
             self.graded.memory = max(self.graded.memory, box.used.get("memory", 0))
@@ -109,7 +131,7 @@ class NotebookRun:
                 with_note(cell, self.graded.results[step.known.grade_id])
         self.graded.events += self.canaries.events
 
-    def through(self, box):
+    def through(self, box: Box) -> None:
         """Run and check everything that has not been done; run again what the rest needs."""
         if self.files:
             box.request("files", 20, files=list(self.files))
@@ -127,20 +149,20 @@ class NotebookRun:
                 self.run_cell(box, cell, step, first)
                 ran.append(cell.source)
             elif first:
-                self.check_cell(box, cell, step, ran)
+                self.check_cell(box, number, ran)
             else:  # it was judged before the process ended
                 self.tell(box, step)
         self.number = None
         for number in list(self.later):
             self.look_below(box, number, ran)
 
-    def run_cell(self, box, cell, step, first):
+    def run_cell(self, box: Box, cell: NotebookNode, step: Step, first: bool) -> None:
         seconds, scored = self.limits.cell, first and step.known is not None
         if scored:
-            self.canaries.fly(box, step.known.grade_id, cell.source)
+            self.canaries.fly(box, step.scored.grade_id, cell.source)
         said = box.request("cell", seconds, source=cell.source, seconds=seconds)
         if scored:
-            self.canaries.fly(box, step.known.grade_id, cell.source)
+            self.canaries.fly(box, step.scored.grade_id, cell.source)
         if not first or not isinstance(said, dict):
             return
         cell.outputs = outputs(said.get("outputs"))
@@ -158,26 +180,27 @@ class NotebookRun:
             if each.ename == "TimeoutError":
                 self.graded.events.append(f"a cell was stopped after {seconds:g} seconds")
 
-    def score(self, cell, known):
+    def score(self, cell: NotebookNode, known: Cell) -> None:
         """A cell whose own asserts decide."""
         self.graded.results[known.grade_id] = by_asserts(cell, known)
         if lost := lost_to_stderr(cell, known):
             self.graded.events.append(lost)
 
-    def check_cell(self, box, cell, step, ran):
+    def check_cell(self, box: Box, number: int, ran: list[str]) -> None:
+        step = self.steps[number]
         result = self.judged(box, step, ran)
-        self.record(cell, step, result)
+        self.record(self.cells[number], step, result)
         self.tell(box, step)
         if not result.passed:  # the right version may come in a later cell
-            self.later[self.number] = self.identity(box, step.name)
+            self.later[number] = self.identity(box, step.name)
 
-    def tell(self, box, step):
+    def tell(self, box: Box, step: Step) -> None:
         """The box what became of a piece: later cells are to find there what they found at home."""
         if step.kind == "check":
-            solved = self.graded.results[step.known.grade_id].solved
+            solved = self.graded.results[step.scored.grade_id].solved
             box.request("checked", 5, name=step.name, passed=solved)
 
-    def run_in_part(self, box, step, ran):
+    def run_in_part(self, box: Box, step: Step, ran: list[str]) -> None:
         """Make what answers need of a cell that is left out; what it shows is not kept."""
         seconds = self.limits.cell
         for source in step.needed:
@@ -185,21 +208,21 @@ class NotebookRun:
         if step.pieces:
             self.build_on(box, step.pieces, ran)
 
-    def build_on(self, box, pieces, ran):
+    def build_on(self, box: Box, pieces: Iterable[tuple[str, str]], ran: list[str]) -> None:
         """Bind the names that a cell which is not run imports from `course.mine`."""
         bound = {name for _, name in pieces}
         for number in [n for n in self.later if self.steps[n].name in bound]:
             self.look_below(box, number, ran)
         box.request("build_on", 5, names=pieces)
 
-    def look_below(self, box, number, ran):
+    def look_below(self, box: Box, number: int, ran: list[str]) -> None:
         """Was something wrong where it was checked, and is there another version of it now? Then
         whoever grades is told; what counts is what counted at home, where the check stands."""
         step, before = self.steps[number], self.later.pop(number)
         now = self.identity(box, step.name)
         if now is None or now == before:
             return
-        result, counted = self.judged(box, step, ran), self.graded.results[step.known.grade_id]
+        result, counted = self.judged(box, step, ran), self.graded.results[step.scored.grade_id]
         if result.points > counted.points:
             said = LATER.format(name=step.name, points=result.points, most=result.max_points)
             self.graded.events.append(said)
@@ -207,15 +230,15 @@ class NotebookRun:
             counted.add(f"{said[0].upper()}{said[1:]}.")
             self.record(self.cells[number], step, counted)
 
-    def judged(self, box, step, ran):
-        asked = step.asked
-        if asked.exercise is not None:
-            return self.judge.check(
-                step.known, asked.exercise, box, step.name, ran, self.limits.check
-            )
-        return self.judge.call(step.known, asked, found_in(box, asked.wanted), self.earned_so_far())
+    def judged(self, box: Box, step: Step, ran: list[str]) -> Result:
+        asked, cell = step.asked, step.scored
+        if asked is not None and asked.exercise is not None:
+            return self.judge.check(cell, asked.exercise, box, step.name, ran, self.limits.check)
+        if asked is None or asked.wanted is None:
+            raise ValueError(f"{cell.grade_id} asks for nothing")
+        return self.judge.call(cell, asked, found_in(box, asked.wanted), self.earned_so_far())
 
-    def earned_so_far(self):
+    def earned_so_far(self) -> tuple[float, float]:
         """(points, of how many) of the exercises that pass, as the course counts them at home; all
         of one if there are none."""
         checks = [each for each in self.graded.results.values() if each.kind == "check"]
@@ -224,15 +247,15 @@ class NotebookRun:
         passed = [each for each in checks if each.passed]
         return sum(each.points for each in passed), sum(each.max_points for each in checks)
 
-    def identity(self, box, name):
+    def identity(self, box: Box, name: str) -> int | None:
         """Something that changes when a name is bound anew; None if it is not bound."""
         said = box.request("has", 5, name=name)
         return said if type(said) is int else None
 
-    def record(self, cell, step, result):
+    def record(self, cell: NotebookNode, step: Step, result: Result) -> None:
         if result.trouble:
             self.graded.events.append(result.trouble)
-        self.graded.results[step.known.grade_id] = result
+        self.graded.results[step.scored.grade_id] = result
         cell.outputs = [
             NotebookNode(
                 output_type="display_data",
@@ -241,7 +264,7 @@ class NotebookRun:
             )
         ]
 
-    def blame(self, reason, result):
+    def blame(self, reason: str, result: Result | None) -> None:
         """A cell, or what was checked, has ended the process."""
         self.graded.events.append(f"the code {reason}")
         if self.number is None:  # after the last cell: there is nothing left to be lost
@@ -255,15 +278,15 @@ class NotebookRun:
             if step.known is not None:
                 self.score(cell, step.known)
 
-    def give_up_on(self, cell, step):
+    def give_up_on(self, cell: NotebookNode, step: Step) -> None:
         result = Result(
-            step.known.grade_id,
+            step.scored.grade_id,
             0.0,
-            step.known.points,
+            step.scored.worth,
             "asserts" if step.kind == "run" else step.kind,
             "The notebook ended its process before this could be looked at.",
         )
-        self.graded.results[step.known.grade_id] = result
+        self.graded.results[step.scored.grade_id] = result
         cell.outputs = [stream(result.text)]
 
 
@@ -272,15 +295,22 @@ class Step:
     """What is to be done with a code cell: run it, look at what it asks for, leave it out."""
 
     kind: str
-    known: object = None  # the plan's Cell, if it is scored
+    known: Cell | None = None  # the plan's, if it is scored
     asked: Asked | None = None
     name: str = ""
     note: str = ""
-    pieces: tuple = ()  # of a cell that is left out: (piece, name) of what it builds on
-    needed: tuple = ()  # and its statements that answers rely on
+    pieces: tuple[tuple[str, str], ...] = ()  # of one left out: (piece, name) that it builds on
+    needed: tuple[str, ...] = ()  # and its statements that answers rely on
+
+    @property
+    def scored(self) -> Cell:
+        """The plan's cell, of a step that is scored."""
+        if self.known is None:
+            raise ValueError("this cell earns nothing")
+        return self.known
 
 
-def step_of(cell, plan):
+def step_of(cell: NotebookNode, plan: Plan) -> Step:
     known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
     if known is None or not known.is_checked:
         return Step("run")
@@ -288,7 +318,7 @@ def step_of(cell, plan):
     return Step(asked.kind, known, asked, asked.name) if asked else Step("run", known)
 
 
-def found_in(box, wanted):
+def found_in(box: Box, wanted: Wanted) -> Any:
     """What a course's own call wants to look at."""
     if wanted.kind == "weights":
         return box.request("weights", 20, path=wanted.name)
@@ -298,9 +328,9 @@ def found_in(box, wanted):
 # --- Outputs --------------------------------------------------------------------------------------
 
 
-def stream(text, name="stdout"):
+def stream(text: str, name: str = "stdout") -> NotebookNode:
     return NotebookNode(output_type="stream", name=name, text=text + "\n")
 
 
-def failure(text):
+def failure(text: str) -> NotebookNode:
     return NotebookNode(output_type="error", ename="Stopped", evalue=text, traceback=[text])

@@ -4,24 +4,33 @@ The lines are sealed and chained, so that it shows if one was changed or cut off
 The key of a line says what the grades depend on; the same key need not be graded again.
 """
 
+from __future__ import annotations
+
 import hashlib
 import importlib
+import inspect
 import json
 import os
 import platform
 import stat
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..engine.course import current, load
+from ..engine.course import Course, current, load
+from ..notebooks.plan import Plan
 from ..notebooks.submission import LARGEST_FILE
 from . import chain, seeds, trouble
 from .trouble import CourseError
+
+if TYPE_CHECKING:
+    from .notebook_run import Graded
 
 # The rooms on which points depend; of this one only what lies in it itself, not what is around it:
 # nbgrader's steps, the command and the report.
@@ -30,7 +39,7 @@ SOURCES = (".py", ".md")
 
 
 @lru_cache
-def engine():
+def engine() -> str:
     """What grades depend on besides submission and questions: our code, the course's, torch and
     Python."""
     digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
@@ -39,7 +48,7 @@ def engine():
     return digest.hexdigest()[:16]
 
 
-def depended_on():
+def depended_on() -> Iterator[Path]:
     """The paths of all files on which points depend."""
     home = Path(__file__).resolve().parent
     yield from home.glob("*.py")
@@ -53,12 +62,12 @@ def depended_on():
     if course.mistakes:
         yield from course.folder(course.mistakes).rglob("*.md")
     if course.stand_ins:
-        yield Path(importlib.import_module(course.stand_ins).__file__)
+        yield Path(inspect.getfile(importlib.import_module(course.stand_ins)))
     if course.depends_on:
         yield from load(course.depends_on)()
 
 
-def key(plans, seed, handed):
+def key(plans: Iterable[Plan], seed: int, handed: str) -> str:
     """The key of a submission.
 
     Args:
@@ -73,7 +82,7 @@ def key(plans, seed, handed):
     return digest.hexdigest()
 
 
-def of_files(files):
+def of_files(files: Iterable[tuple[str, Path]]) -> str:
     """The digest of several files, by (name, path)."""
     digest = hashlib.sha256()
     for name, path in sorted(files):
@@ -100,7 +109,9 @@ def digest_of(path):
     return digest.digest()
 
 
-def record_of(student, assignment, key, seed, notebooks):
+def record_of(
+    student: str, assignment: str, key: str, seed: int, notebooks: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
     """The record of a graded submission.
 
     Args:
@@ -121,7 +132,7 @@ def record_of(student, assignment, key, seed, notebooks):
     }
 
 
-def version_of(course):
+def version_of(course: Course) -> str:
     """A course by its name and version."""
     try:
         return f"{course.id} {metadata.version(course.distribution)}"
@@ -129,7 +140,7 @@ def version_of(course):
         return course.id
 
 
-def about(graded):
+def about(graded: Graded) -> dict[str, Any]:
     """What is kept of one notebook."""
     return {
         "protection": graded.protection,
@@ -156,11 +167,11 @@ def about(graded):
     }
 
 
-def path_of(root, assignment):
+def path_of(root: str | Path, assignment: str) -> Path:
     return Path(root) / seeds.FOLDER / f"{assignment}.jsonl"
 
 
-def read(root, assignment):
+def read(root: str | Path, assignment: str) -> list[dict[str, Any]]:
     """All records of an assignment, the oldest first; lines that were cut off are left out."""
     try:
         lines = path_of(root, assignment).read_text(encoding="utf-8").splitlines()
@@ -177,7 +188,7 @@ def read(root, assignment):
     return found
 
 
-def latest(root, assignment):
+def latest(root: str | Path, assignment: str) -> dict[str, dict[str, Any]]:
     """{student: the newest record, with what is newest of each notebook}"""
     found = {}
     for record in read(root, assignment):
@@ -187,13 +198,13 @@ def latest(root, assignment):
     return found
 
 
-def append(root, assignment, record):
+def append(root: str | Path, assignment: str, record: dict[str, Any]) -> None:
     """Add a record, sealed, and see to it that it is on the disk."""
     key = seeds.seal_of(root)  # which makes the folder, if need be
     chain.append(path_of(root, assignment), record, key)
 
 
-def look(root, assignment):
+def look(root: str | Path, assignment: str) -> chain.Findings:
     """The Findings about an assignment's records: is all as it was written?"""
     return chain.look(path_of(root, assignment), seeds.seal_if_any(root))
 

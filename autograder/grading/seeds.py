@@ -20,14 +20,14 @@ WHOLE = re.compile(rf"[0-9a-f]{{{2 * BYTES}}}".encode())
 RECORDS = b"\0records"  # no assignment has such a name
 
 
-def folder(root):
+def folder(root: str | Path) -> Path:
     """The course's folder for what the autograder keeps."""
     place = Path(root) / FOLDER
     place.mkdir(mode=0o700, exist_ok=True)
     return place
 
 
-def key_of(root):
+def key_of(root: str | Path) -> bytes:
     """The course's key; made if there is none. Only its owner may read it."""
     path = folder(root) / "key"
     if not path.exists():
@@ -49,7 +49,7 @@ def whole_key(path):
     )
 
 
-def seed_of(root, assignment):
+def seed_of(root: str | Path, assignment: str) -> int:
     """The seed of all that is drawn for an assignment."""
     digest = hmac.new(key_of(root), assignment.encode(), hashlib.sha256).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -164,7 +164,12 @@ def from_tar(path, folder, left):
     with opened(path, "rb") as file:
         # What tarfile skips it reads, too: so everything is counted where it comes out.
         stream = Stream(file, left, MOST_HEADERS)
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=PIECE) as archive:
+        # In this mode tarfile only reads, and asks for nothing else of a file.
+        with tarfile.open(  # pyright: ignore[reportCallIssue]
+            fileobj=stream,  # pyright: ignore[reportArgumentType]
+            mode="r|",
+            bufsize=PIECE,
+        ) as archive:
             while (member := archive.next()) is not None:
                 left.take_file()
                 # tarfile takes apart a header as a whole, so it may not be of any length.

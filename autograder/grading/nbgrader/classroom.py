@@ -1,9 +1,11 @@
 """A course's folder and gradebook, as nbgrader's own configuration describes them."""
 
 import os
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from nbgrader.api import (
     Assignment,
@@ -24,12 +26,16 @@ from sqlalchemy.orm import Session
 from traitlets import TraitError
 
 from ...notebooks import handed_in
-from ...notebooks.plan import plan_of
+from ...notebooks.plan import Plan, plan_of
 from ...notebooks.submission import is_linked
 from .. import gradebook, trouble
+from ..gradebook import Row
 from ..trouble import CourseError
 from . import stale
 from .plugins import SandboxedExecute
+
+# Of a submitted notebook: its own row, and by the names of cells those of grades and comments.
+Rows = tuple[Row, dict[str, Row], dict[str, Row]]
 
 
 @dataclass
@@ -58,7 +64,7 @@ class Handed:
     within: Path | None = None
 
 
-def opened(url, course):
+def opened(url: str, course: str) -> Gradebook:
     """nbgrader's Gradebook; one that cannot be read is closed again before its error goes on."""
     book = Gradebook.__new__(Gradebook)
     try:
@@ -78,15 +84,14 @@ class Classroom:
         assignment: its name.
     """
 
-    def __init__(self, root, assignment):
+    def __init__(self, root: str | Path, assignment: str):
         root = Path(root).resolve()
         if not root.is_dir():
             raise CourseError(f"There is no folder called {root}.")
         if not (root / "nbgrader_config.py").is_file() and not (root / "source").is_dir():
             raise CourseError(f"{root} is no nbgrader course: it has no nbgrader_config.py.")
         self.root, self.assignment = root, assignment
-        self.app = application(root)
-        self.directory = self.app.coursedir
+        self.app, self.directory = application(root)
         self.converter = Autograde(coursedir=self.directory, parent=self.app)
         try:
             self.settings = SandboxedExecute(parent=self.converter)
@@ -116,14 +121,15 @@ class Classroom:
         """What of the gradebook stays the same during a run."""
         # What was read stays valid after a commit: nobody else writes while a run goes on.
         self.session = Session(self.book.engine, expire_on_commit=False)
-        self.row = self.session.query(Assignment).filter_by(name=self.assignment).one_or_none()
-        if self.row is None:
-            known = [name for (name,) in self.session.query(Assignment.name)]
+        row = self.session.query(Assignment).filter_by(name=self.assignment).one_or_none()
+        if row is None:
+            known = [str(each.name) for each in self.session.query(Assignment)]
             there = f" It has: {', '.join(sorted(known))}." if known else ""
             raise CourseError(
                 f"The gradebook knows no assignment called {self.assignment!r}.{there} "
                 f"`nbgrader generate_assignment {self.assignment}` makes one of source/."
             )
+        self.row: Row = row
         self.notebooks = {notebook.name: notebook for notebook in self.row.notebooks}
         self.names = {notebook.id: notebook.name for notebook in self.row.notebooks}
         cells = [cell for notebook in self.row.notebooks for cell in notebook._base_cells]
@@ -135,21 +141,21 @@ class Classroom:
 
     # --- Where things lie -------------------------------------------------------------------------
 
-    def path(self, step, student):
+    def path(self, step: str, student: str) -> Path:
         return Path(self.directory.format_path(step, student, self.assignment))
 
-    def stale(self, plans):
+    def stale(self, plans: dict[str, Plan]) -> str:
         """A sentence if source/ says something else than the gradebook; "" otherwise."""
         folder = self.path(self.directory.source_directory, ".")
         return stale.sentence(plans, folder, self.assignment)
 
-    def plans(self):
+    def plans(self) -> dict[str, Plan]:
         """{name of a notebook: its Plan}"""
         source = self.path(self.directory.source_directory, ".")
         rows = self.notebooks.items()
         return {name: plan_of(row, source / f"{name}.ipynb") for name, row in rows}
 
-    def handed_in(self, student="*"):
+    def handed_in(self, student: str = "*") -> list[Handed]:
         """What was handed in, by student; those that are to be left out are."""
         directory = self.directory
         excluded = set(filter(None, directory.student_id_exclude.split(",")))
@@ -166,7 +172,7 @@ class Classroom:
             found.append(self.look_at(name, folder))
         return found
 
-    def look_at(self, student, folder):
+    def look_at(self, student: str, folder: Path) -> Handed:
         within = handed_in.students_folder(self.directory)
         if is_linked(folder, within):  # to read it would be to read somebody else's; see submission
             names = {name: folder / f"{name}.ipynb" for name in self.notebooks}
@@ -189,7 +195,9 @@ class Classroom:
 
     # --- The one who writes -----------------------------------------------------------------------
 
-    def save(self, handed, found, missing):
+    def save(
+        self, handed: Handed, found: dict[str, dict[str, Any]], missing: Container[str]
+    ) -> list[tuple[str, float | None, float, float]]:
         """Enter a submission's scores and comments, with one commit. Gives what a person's own
         score hides: [(cell, old, new, the person's)].
 
@@ -214,7 +222,7 @@ class Classroom:
         self.session.commit()
         return hidden
 
-    def submission_of(self, handed):
+    def submission_of(self, handed: Handed) -> tuple[Row, list[Rows]]:
         """(the row of a student's submission, [(row of a notebook, its grades, its comments)]);
         made if need be. All ids are set here, so that everything is written at once."""
         session = self.session
@@ -232,10 +240,10 @@ class Classroom:
             of = session.query(SubmittedNotebook).filter_by(assignment_id=submitted.id)
             rows = [(row, self.of_row(Grade, row), self.of_row(Comment, row)) for row in of]
         if handed.timestamp is not None or handed.untimely:  # in place of one from before
-            submitted.timestamp = parse_utc(handed.timestamp)
+            enter_time(submitted, handed.timestamp)
         return submitted, rows
 
-    def new_rows(self, notebook, submitted):
+    def new_rows(self, notebook: Row, submitted: Row) -> Rows:
         """What belongs to a submitted notebook, as nbgrader's add_submission makes it."""
         row = SubmittedNotebook(id=new_uuid(), notebook_id=notebook.id, assignment_id=submitted.id)
         graded = [*notebook.grade_cells, *notebook.task_cells]
@@ -245,12 +253,12 @@ class Classroom:
         self.session.add_all([row, *grades.values(), *comments.values()])
         return row, grades, comments
 
-    def of_row(self, kind, row):
+    def of_row(self, kind: type, row: Row) -> dict[str, Row]:
         """{name of the cell: the Grade or Comment} of a submitted notebook."""
         found = self.session.query(kind).filter_by(notebook_id=row.id)
         return {self.cells[each.cell_id].name: each for each in found}
 
-    def punish_lateness(self, submitted, rows, student):
+    def punish_lateness(self, submitted: Row, rows: list[Row], student: str) -> None:
         """Late penalties, by the plugin that the course names, as nbgrader applies it."""
         submitted.assignment = self.row
         late = submitted.total_seconds_late
@@ -260,12 +268,15 @@ class Classroom:
                 self.session.flush()
                 self.session.refresh(row, ["score"])
                 plugin = self.penalties.plugin_inst
-                penalty = plugin.late_submission_penalty(student, row.score, late)
+                # nbgrader says only that it is a plugin.
+                penalty = plugin.late_submission_penalty(  # pyright: ignore[reportAttributeAccessIssue]
+                    student, row.score, late
+                )
                 if penalty is not None:
                     checked = self.penalties._check_late_penalty(row, penalty)
                     row.late_submission_penalty = checked
 
-    def other_files(self, handed):
+    def other_files(self, handed: Handed) -> dict[str, Path]:
         """{name: path} of what lies beside the notebooks, the instructor's files over the
         student's."""
         exclude = [*self.directory.ignore, "*.ipynb"]
@@ -279,17 +290,23 @@ class Classroom:
         return files
 
 
-def application(root):
-    """nbgrader's own application object, with the course's configuration."""
+def enter_time(submitted: Row, when: datetime | None) -> None:
+    """When a submission was handed in; None if that is not known."""
+    submitted.timestamp = None if when is None else parse_utc(when)
+
+
+def application(root: Path) -> tuple[NbGrader, CourseDirectory]:
+    """nbgrader's own application object, with the course's configuration, and its folders."""
     before = os.getcwd()
     os.chdir(root)  # it looks for nbgrader_config.py in the current folder
     try:
         app = NbGrader()
         app.log_level = 40
         app.initialize([], root=str(root))
-        if not isinstance(app.coursedir, CourseDirectory):
+        directory = app.coursedir
+        if not isinstance(directory, CourseDirectory):
             raise CourseError(f"{root} is no nbgrader course.")
-        return app
+        return app, directory
     except SystemExit:
         raise CourseError(f"{root}/nbgrader_config.py cannot be read; see above.") from None
     finally:

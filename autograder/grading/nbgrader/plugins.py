@@ -8,6 +8,7 @@ import re
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook, MissingEntry
@@ -32,6 +33,7 @@ from ...sandbox.box import keeper_of_process
 from ...sandbox.walls import BEST, Limits
 from .. import gradebook, records, seeds, trouble
 from ..asserts import without_notes
+from ..gradebook import Row
 from ..judge import judge_with
 from ..notebook_run import grade
 from ..trouble import CourseError
@@ -46,6 +48,8 @@ TROUBLES = {}  # what was wrong with a notebook, until it is graded
 
 class InCourse:
     """A step that knows which course it works in."""
+
+    parent: Any  # what it is a part of, as traitlets have it
 
     @property
     def directory(self):
@@ -82,13 +86,16 @@ class BoundedCopies(BaseConverter):
 class CarefulAutograde(Autograde, BoundedCopies):
     """nbgrader's converter with our copying in place of its own, which it calls as `super()`."""
 
+    coursedir: CourseDirectory
+
     def init_assignment(self, assignment_id, student_id):
         super().init_assignment(assignment_id, student_id)
         folder = self._format_source(assignment_id, student_id)
         linked = submission.is_linked(folder, handed_in.students_folder(self.coursedir))
         if not linked and handed_in.handed_in_at(folder)[1]:
             with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as book:
-                book.find_submission(assignment_id, student_id).timestamp = None
+                row: Row = book.find_submission(assignment_id, student_id)
+                row.timestamp = None
                 book.db.commit()
 
 
@@ -104,12 +111,16 @@ class TolerantExporter(NotebookExporter):
     the first thing of ours that nbgrader makes, before it touches any submission. What cannot be
     graded at all ends here."""
 
+    parent: Any  # the converter that it belongs to
+
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         if type(self.parent) is Autograde:
             self.parent.__class__ = CarefulAutograde
             directory = self.parent.coursedir
-            directory.get_existing_timestamp = partial(careful_timestamp, directory)
+            # Ours takes the place of nbgrader's method, in this one object.
+            careful = partial(careful_timestamp, directory)
+            directory.get_existing_timestamp = careful  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
             self.look_at(directory)
 
     def look_at(self, directory):
@@ -123,7 +134,8 @@ class TolerantExporter(NotebookExporter):
             self.log.warning(said)
 
     def from_filename(self, filename, resources=None, **options):
-        if not getattr(self.parent, "_sanitizing", True):  # what it reads now, we have written
+        ours = not getattr(self.parent, "_sanitizing", True)  # what it reads now, we have written
+        if ours or resources is None:
             return super().from_filename(filename, resources=resources, **options)
         clears = ClearOutput(parent=self.parent).enabled  # not with --no-execute
         directory, folder = self.parent.coursedir, Path(filename).parent
@@ -290,7 +302,8 @@ class SaveGrades(InCourse, SaveAutoGrades):
                 about["notebook"], about["assignment"], about["student"]
             )
             for grade in row.grades:
-                if asked_of(plan.cell(grade.cell.name).source):
+                known = plan.cell(grade.cell.name)
+                if known is not None and asked_of(known.source):
                     grade.auto_score, grade.needs_manual_grade = None, True
             book.db.commit()
         return nb, resources

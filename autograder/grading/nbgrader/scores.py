@@ -152,7 +152,8 @@ def totals(session):
     late = dict(penalties(session))
     submitted = session.query(
         SubmittedAssignment.id,
-        Assignment.name,
+        # A column, which pyright takes for what a row holds there.
+        Assignment.name,  # pyright: ignore[reportGeneralTypeIssues]
         SubmittedAssignment.student_id,
         SubmittedAssignment.timestamp,
     ).join(Assignment, Assignment.id == SubmittedAssignment.assignment_id)

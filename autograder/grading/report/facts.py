@@ -157,7 +157,7 @@ class Facts:
     looks: dict[str, list[str]]
     groups: list
     models: dict[str, float]
-    cells: dict[str, str]
+    cells: dict[tuple[str, str], str]
     compared: int
     timing: Timing | None
     protections: list[tuple[str, int]]
@@ -404,8 +404,9 @@ def looks_of(graded, kept):
 
 def hides(score):
     """Does a person's score hide another one?"""
-    both = score.by_hand is not None and score.automatic is not None
-    return both and abs(score.by_hand - score.automatic) > 1e-9
+    if score.by_hand is None or score.automatic is None:
+        return False
+    return abs(score.by_hand - score.automatic) > 1e-9
 
 
 def unique(texts):
@@ -414,7 +415,10 @@ def unique(texts):
 
 def timing_of(kept):
     """What grading took."""
-    seconds = {s: sum(n["seconds"] for n in r["notebooks"].values()) for s, r in kept.items()}
+    seconds: dict[str, float] = {
+        student: sum(notebook["seconds"] for notebook in record["notebooks"].values())
+        for student, record in kept.items()
+    }
     if not seconds:
         return None
     slowest = sorted(seconds.items(), key=lambda pair: -pair[1])[:5]

@@ -141,7 +141,7 @@ def duration(seconds):
 
 
 TEMPLATES = Environment(
-    loader=PackageLoader(__package__),
+    loader=PackageLoader(__name__.rpartition(".")[0]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

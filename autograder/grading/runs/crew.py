@@ -215,7 +215,9 @@ class Crew:
         self.orders = orders
         # A copy of this process has all it needs imported. It has computed nothing so far, and the
         # copies neither touch its gradebook nor clean up after it.
-        self.context = multiprocessing.get_context("fork" if LINUX else "spawn")
+        self.context = (
+            multiprocessing.get_context("fork") if LINUX else multiprocessing.get_context("spawn")
+        )
         if LINUX:
             warm.shared(orders.namespaces).ready()  # all members use it
         self.members = {}  # {connection: (process, job or None)}
@@ -246,7 +248,8 @@ class Crew:
             busy = [c for c, (_, job) in self.members.items() if job is not None]
             if not busy:
                 return
-            for connection in wait(busy):
+            ready = wait(busy)
+            for connection in [each for each in busy if each in ready]:
                 process, job = self.members[connection]
                 try:
                     done = connection.recv()
@@ -311,7 +314,7 @@ class Cluster:
 
     def __init__(self, orders, address, say):
         try:
-            from distributed import Client
+            from distributed import Client  # pyright: ignore[reportMissingImports] - few have it
         except ImportError:
             raise CannotStartError(
                 "--scheduler needs Dask: pip install distributed (here and on all machines)."

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from autograder.engine.trial import Answer, Problem, run
-from autograder.grading.judge import Judge
+from autograder.grading.judge import CheckEndedError, Judge
 from autograder.notebooks.plan import Cell
 from autograder.sandbox import wire
 from autograder.sandbox.box import EndedError
@@ -185,3 +185,15 @@ def test_sides_that_are_too_long(shape):
     text = str({"tensor": ["float32", *shape]}).replace("'", '"').encode()
     with pytest.raises(wire.GarbledError):
         wire.unpack(text, b"")
+
+
+def test_a_process_that_ends_as_soon_as_the_judge_looks_earns_nothing():
+    class Gone:
+        def request(self, what, patience, **arguments):
+            raise EndedError("ended its process.")
+
+    exercise = find(EXERCISES[0])
+    with pytest.raises(CheckEndedError) as ended:
+        Judge(7).check(CELL, exercise, Gone(), exercise.name, [], 60)
+    assert ended.value.result.points == 0
+    assert "Your code ended its process." in ended.value.result.comment
