@@ -28,10 +28,12 @@ lab: setup  ## open JupyterLab on notebooks/
 notebooks: setup  ## build notebooks/ and exercises/ from the lessons and solutions/
 	@$(BIN)/python -m course.build
 
-test: setup  ## check style and run all tests
+test: setup  ## check style and types, and run all tests
 	@echo "Checking style ..."
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@echo "Checking types ..."
+	@$(BIN)/basedpyright --pythonpath $(BIN)/python --warnings
 	@echo "Running the tests ..."
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
 

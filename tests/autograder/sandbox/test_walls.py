@@ -35,7 +35,7 @@ BOTH = pytest.mark.parametrize("which", ["keeper", "plain_keeper"])
 
 @pytest.fixture
 def box(which, request):
-    with request.getfixturevalue(which).open(LIMITS, given="attention") as box:
+    with request.getfixturevalue(which).open(LIMITS, given=True) as box:
         yield box
 
 
@@ -581,7 +581,7 @@ def test_memory_holds_nothing_of_the_answers(plain_keeper):
     }
     marks = {name: (text[:12].encode(), text[12:26].encode()) for name, text in whole.items()}
     limits = Limits(cell=30.0, total=60.0)
-    with plain_keeper.open(limits, given="attention") as box:
+    with plain_keeper.open(limits, given=True) as box:
         searched, found = said(box, f"MARKS = {marks!r}\n{SEARCH}", 30)
     assert searched > 2**25
     assert found.pop("there") > 0
@@ -589,7 +589,7 @@ def test_memory_holds_nothing_of_the_answers(plain_keeper):
 
 
 def test_modules_of_the_sandbox(keeper):
-    with keeper.open(LIMITS, given="attention") as box:
+    with keeper.open(LIMITS, given=True) as box:
         names = said(
             box,
             """
