@@ -1,7 +1,7 @@
 """Every exercise: the stub fails, the reference passes, every mistake is rejected and named."""
 
 import copy
-import itertools
+import functools
 import re
 import string
 from pathlib import Path
@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from autograder.audit.disguises import DISGUISES
-from autograder.audit.matrix import Row, are_told_apart, audit_disguises, exams_of
+from autograder.audit.matrix import Row, are_told_apart, audit_disguises, exams_of, pairs_of
 from autograder.engine.compare import close
 from autograder.engine.exam import Exam
-from autograder.engine.examine import examine
+from autograder.engine.examine import examine, sit
 from autograder.engine.mistakes import build, wrong
 from autograder.engine.symptoms import Seen
 from course.checks import LESSONS, all_exercises, find
@@ -27,6 +27,16 @@ MISTAKES = pytest.mark.parametrize(
 )
 KINDS = ("wrong", "correct")
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def exam_of(exercise, seed):
+    """One for all tests of an exercise: what it and its mistakes answer is asked once."""
+    return exam_with(exercise.id, seed)
+
+
+@functools.cache
+def exam_with(name, seed):
+    return Exam(EXERCISES[name], seed)
 
 
 def same_mathematics(exercise, mistake):
@@ -68,7 +78,7 @@ def test_the_mistake_is_rejected_and_named(exercise, mistake, monkeypatch):
     implementation = build(exercise, (mistake.id,))
     assert implementation is not None, "its edits do not fit the reference"
     for seed in (1, 2):
-        verdict = examine(exercise, implementation, seed)
+        verdict = sit(exam_of(exercise, seed), implementation)
         assert not verdict.passed
         assert verdict.diagnosis in same_mathematics(exercise, mistake), verdict.text()
         assert verdict.also is None
@@ -76,11 +86,8 @@ def test_the_mistake_is_rejected_and_named(exercise, mistake, monkeypatch):
 
 @ALL
 def test_any_two_mistakes_are_told_apart(exercise):
-    exam = Exam(exercise, 1)
-    for one, other in itertools.combinations(exercise.mistakes, 2):
-        if other.id in same_mathematics(exercise, one):
-            continue
-        assert are_told_apart(exam, one, other), (one.id, other.id)
+    for one, other in pairs_of(exercise):
+        assert are_told_apart(exam_of(exercise, 1), one, other), (one.id, other.id)
 
 
 @ALL
@@ -88,7 +95,7 @@ def test_no_mistake_earns_more_in_disguise(exercise):
     """Three of each; `autograder audit` tries all of them."""
     row = Row(exercise.id)
     some = exercise.mistakes[:: len(exercise.mistakes) // 3][:3]
-    audit_disguises(exams_of(exercise, (1,)), row, some)
+    audit_disguises([exam_of(exercise, 1)], row, some)
     assert row.worth_no_more == row.disguises == 3 * len(DISGUISES)
     assert not row.faults, "\n".join(row.faults)
 
