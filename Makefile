@@ -1,9 +1,11 @@
 # The course's commands. `make` alone lists them.
 # make setup PYTHON=/path/to/python3.12         takes another Python than the one that is found
+# make test SHARD=pieces                        takes a part of the tests: lessons, classes, pieces
 # make lab LAB_OPTIONS="--no-browser --port=8890" hands options to JupyterLab
 
 VENV := .venv
 BIN := $(VENV)/bin
+SHARD := all
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ test: setup  ## check style and types, and run all tests
 	@echo "Checking types ..."
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python --warnings
 	@echo "Running the tests ..."
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --dist=worksteal --shard=$(SHARD)
 
 test-quick: setup  ## run for a minute the tests nearest to what you changed
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.quick
