@@ -5,7 +5,6 @@ import torch
 
 from autograder.engine import limits
 
-
 # What takes as long as all the rest, in parts that several machines can run at the same time.
 SHARDS = {
     "lessons": ("tests/course/test_lessons_run.py", "tests/translation/test_train.py"),
