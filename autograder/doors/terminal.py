@@ -35,82 +35,7 @@ def let_go_of_output():
 
 
 def run(arguments):
-    parser = argparse.ArgumentParser(
-        prog="autograder", description="Checks and grades what people build by hand in a course."
-    )
-    parser.add_argument(
-        "--course",
-        dest="of",
-        metavar="NAME",
-        help="whose exercises: a course that is installed, or the folder of its package",
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-
-    about = "check the exercises that files define"
-    check = commands.add_parser("check", help=about, description=f"{about.capitalize()}.")
-    check.add_argument(
-        "files", metavar="FILE", nargs="*", help="files or folders (default: exercises/)"
-    )
-    check.add_argument("--exercise", metavar="ID", help="check only this one, LESSON.NAME")
-    check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
-    check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
-    check.add_argument("--json", action="store_true", help="one JSON object a line")
-    check.set_defaults(run=check_files)
-
-    about = "show how well right and wrong answers are told apart, for every exercise"
-    audit = commands.add_parser("audit", help=about, description=f"{about.capitalize()}.")
-    audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
-    audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
-    audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
-    audit.set_defaults(run=run_audit)
-
-    about = "print what goes wrong in each exercise, as a document to read"
-    book = commands.add_parser("book", help=about, description=f"{about.capitalize()}.")
-    book.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
-    book.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
-    book.set_defaults(run=write_book)
-
-    about = "make a ready nbgrader course in a new folder"
-    course = commands.add_parser("course", help=about, description=f"{about.capitalize()}.")
-    course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
-    course.set_defaults(run=make_course)
-
-    about = "grade what a class has handed in"
-    grade = commands.add_parser("grade", help=about, description=f"{about.capitalize()}.")
-    grade.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
-    grade.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
-    grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
-    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
-    grade.add_argument("--student", default="*", metavar="ID", help="only this one")
-    grade.add_argument("--regrade", action="store_true", help="also what is graded already")
-    grade.add_argument(
-        "--resume", action="store_true", help="go on with a run that was stopped, if there is one"
-    )
-    grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
-    grade.add_argument("--json", action="store_true", help="one JSON object a submission")
-    grade.add_argument(
-        "--trust", action="store_true", help="even where learners' code cannot be shut in"
-    )
-    grade.set_defaults(run=grade_class)
-
-    about = "say whether the records of grading are as they were written"
-    kept = commands.add_parser("records", help=about, description=f"{about.capitalize()}.")
-    kept.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
-    kept.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
-    kept.set_defaults(run=look_at_records)
-
-    about = "write a page about what a class has understood, and what not yet"
-    report = commands.add_parser("report", help=about, description=f"{about.capitalize()}.")
-    report.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
-    report.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
-    report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
-    report.set_defaults(run=report_on_class)
-
-    about = "say what this machine has, what is missing, and what to do about each"
-    commands.add_parser("doctor", help=about, description=f"{about.capitalize()}.").set_defaults(
-        run=lambda options: doctor.main()
-    )
-    add_own_commands(commands, arguments)
+    parser = parser_for(arguments)
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help()
@@ -126,14 +51,115 @@ def run(arguments):
         return COULD_NOT
 
 
+# --- The commands ---------------------------------------------------------------------------------
+
+
+def parser_for(arguments):
+    """The parser of the whole command. The course that `arguments` name may add to it."""
+    parser = argparse.ArgumentParser(
+        prog="autograder", description="Checks and grades what people build by hand in a course."
+    )
+    parser.add_argument(
+        "--course",
+        dest="of",
+        metavar="NAME",
+        help="whose exercises: a course that is installed, or the folder of its package",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    add_check(commands)
+    add_audit(commands)
+    add_book(commands)
+    add_course(commands)
+    add_grade(commands)
+    add_records(commands)
+    add_report(commands)
+    about = "say what this machine has, what is missing, and what to do about each"
+    add_command(commands, "doctor", about, lambda options: doctor.main())
+    add_own_commands(commands, arguments)
+    return parser
+
+
+def add_command(commands, word, about, run):
+    """A sub-command that calls `run` with its options; gives its parser."""
+    sentence = f"{about[:1].upper()}{about[1:]}."
+    command = commands.add_parser(word, help=about, description=sentence)
+    command.set_defaults(run=run)
+    return command
+
+
+def add_check(commands):
+    about = "check the exercises that files define"
+    check = add_command(commands, "check", about, check_files)
+    check.add_argument(
+        "files", metavar="FILE", nargs="*", help="files or folders (default: exercises/)"
+    )
+    check.add_argument("--exercise", metavar="ID", help="check only this one, LESSON.NAME")
+    check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
+    check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
+    check.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def add_audit(commands):
+    about = "show how well right and wrong answers are told apart, for every exercise"
+    audit = add_command(commands, "audit", about, run_audit)
+    audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
+    audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
+    audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
+
+
+def add_book(commands):
+    about = "print what goes wrong in each exercise, as a document to read"
+    book = add_command(commands, "book", about, write_book)
+    book.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
+    book.add_argument("--output", metavar="FILE", help="write it there (default: print it)")
+
+
+def add_course(commands):
+    about = "make a ready nbgrader course in a new folder"
+    course = add_command(commands, "course", about, make_course)
+    course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+
+
+def add_grade(commands):
+    grade = add_command(commands, "grade", "grade what a class has handed in", grade_class)
+    ask_which_class(grade)
+    grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
+    grade.add_argument("--student", default="*", metavar="ID", help="only this one")
+    grade.add_argument("--regrade", action="store_true", help="also what is graded already")
+    grade.add_argument(
+        "--resume", action="store_true", help="go on with a run that was stopped, if there is one"
+    )
+    grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
+    grade.add_argument("--json", action="store_true", help="one JSON object a submission")
+    grade.add_argument(
+        "--trust", action="store_true", help="even where learners' code cannot be shut in"
+    )
+
+
+def add_records(commands):
+    about = "say whether the records of grading are as they were written"
+    ask_which_class(add_command(commands, "records", about, look_at_records))
+
+
+def add_report(commands):
+    about = "write a page about what a class has understood, and what not yet"
+    report = add_command(commands, "report", about, report_on_class)
+    ask_which_class(report)
+    report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
+
+
+def ask_which_class(command):
+    command.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in source/")
+    command.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
+
+
 def add_own_commands(commands, arguments):
     """The sub-commands of the course in use, if there is one."""
     for word, command in own_commands(arguments).items():
-        about = f"{command.about[:1].upper()}{command.about[1:]}."
-        own = commands.add_parser(word, help=command.about, description=about)
+        own = add_command(commands, word, command.about, partial(run_own_command, command))
         for name, what in command.arguments.items():
             own.add_argument(name.lower(), metavar=name, help=what)
-        own.set_defaults(run=partial(run_own_command, command))
 
 
 def run_own_command(command, options):
@@ -153,6 +179,9 @@ def own_commands(arguments):
         return (use(named) if named else current()).commands
     except CourseNotFoundError:
         return {}
+
+
+# --- What they do ---------------------------------------------------------------------------------
 
 
 def check_files(options):
