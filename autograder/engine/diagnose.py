@@ -28,6 +28,8 @@ BESIDES = {"dtype", "changed"}
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
 
+Names = tuple[str, ...]  # of ways of making mistakes: one, or those that are made together
+
 
 @dataclass
 class Record:
@@ -51,6 +53,9 @@ class Diagnosis:
     besides: tuple[tuple[Record, Difference], ...] = ()
 
 
+Found = dict[Names, list[Record]]  # {what was tried: the failing records that it explains}
+
+
 def diagnose(
     exam: Exam, subject: Subject, records: list[Record], patience: float = PATIENCE
 ) -> Diagnosis:
@@ -60,75 +65,106 @@ def diagnose(
         exam: whose questions these are.
         patience: seconds after which no further mistakes are tried.
     """
-    deadline, exercise = time.perf_counter() + patience, exam.exercise
+    search = Search(exam, records, patience)
+    alone = search.single_mistakes(subject)
+    whole = {names: found for names, found in alone.items() if search.is_complete(found)}
+    if whole:
+        return search.conclude(whole) or Diagnosis()
+    partly = {names: found for names, found in alone.items() if any(map(telling, found))}
+    for first in sorted(partly, key=lambda names: -len(partly[names])):
+        both = search.conclude(search.pairs_with(first, partly[first]))
+        if both:
+            return both
+    best = max(map(len, partly.values()), default=0)
+    most = {names: found for names, found in partly.items() if len(found) == best}
+    return search.conclude(most) or Diagnosis()
 
-    def explains(names, record):
-        wrong = exam.answer_of(names, record.probe)
-        own = exam.aspects_of(names, record.probe)
-        return wrong is not None and is_explained(record.answer, wrong, own, record.trial)
 
-    ways = list(ways_of(exercise))
-    records = [as_coarse_as_it_is(record) for record in records]
-    failing = [record for record in records if record.found]
-    right = [record for record in records if not record.found]
+class Search:
+    """What is wrong in a check's records, and which mistakes explain it.
 
-    def verified(names):
-        """The failing records that the mistakes explain; none if they are contradicted."""
-        explained = [record for record in failing if explains(names, record)]
-        if explained and any(exam.aspects_of(names, record.probe) for record in right):
-            return []
-        return explained
+    Args:
+        exam: whose questions these are.
+        patience: seconds after which no further mistakes are tried.
+    """
 
-    candidates = {}
-    for pivot in pivots(failing):
-        for way in suspects(exercise, subject, pivot.probe, ways):
-            if (way,) not in candidates and explains((way,), pivot):
-                candidates[way,] = verified((way,))
-        if any(candidates.values()) or time.perf_counter() > deadline:
-            break
-    candidates = {names: explained for names, explained in candidates.items() if explained}
+    def __init__(self, exam: Exam, records: list[Record], patience: float):
+        self.deadline = time.perf_counter() + patience
+        self.exam, self.exercise = exam, exam.exercise
+        self.ways = list(ways_of(exam.exercise))
+        records = [as_coarse_as_it_is(record) for record in records]
+        self.failing = [record for record in records if record.found]
+        self.right = [record for record in records if not record.found]
 
-    def only_beside(record):
-        return all(difference.aspect in BESIDES for difference in record.found)
+    def single_mistakes(self, subject: Subject) -> Found:
+        """The mistakes that explain something alone, and are not contradicted."""
+        found: Found = {}
+        for pivot in pivots(self.failing):
+            for way in suspects(self.exercise, subject, pivot.probe, self.ways):
+                if (way,) not in found and self.explains((way,), pivot):
+                    found[way,] = self.explained_by((way,))
+            if any(found.values()) or self.is_late():
+                break
+        return {names: explained for names, explained in found.items() if explained}
 
-    def complete(explained):
-        return all(record in explained or only_beside(record) for record in failing)
+    def pairs_with(self, first: Names, explained: list[Record]) -> Found:
+        """The pairs of this mistake and a second one that explain all that is wrong.
 
-    def conclude(names, explained):
-        mistakes = tuple(exercise.mistake(name) for name in names)
-        own = set().union(*(exam.aspects_of(names, record.probe) for record in explained))
+        Args:
+            explained: what the first one explains alone.
+        """
+        rest = [record for record in self.failing if record not in explained]
+        found: Found = {}
+        pivot = pivots(rest)[0]
+        for second in self.ways:
+            names = (*first, second)
+            known = self.exercise.mistake(first[0]) is self.exercise.mistake(second)
+            if not known and self.explains(names, pivot):
+                together = self.explained_by(names)
+                if self.is_complete(together) and certain(rest):
+                    found[names] = together
+            if self.is_late():
+                break
+        return found
+
+    def conclude(self, found: Found) -> Diagnosis | None:
+        """The Diagnosis if only one thing was found, and None otherwise."""
+        only = one_of(self.exercise, found)
+        if only is None:
+            return None
+        names, explained = only
+        mistakes = tuple(self.exercise.mistake(name) for name in names)
+        own = set().union(*(self.exam.aspects_of(names, record.probe) for record in explained))
         besides = {
             difference.aspect: (record, difference)
-            for record in reversed(failing)
+            for record in reversed(self.failing)
             for difference in reversed(record.found)
             if difference.aspect in BESIDES and difference.aspect not in own
         }
         return Diagnosis(mistakes, best_place(explained), tuple(besides.values()))
 
-    whole = {names: found for names, found in candidates.items() if complete(found)}
-    if whole:
-        only = one_of(exercise, whole)
-        return conclude(*only) if only else Diagnosis()
-    partly = {n: found for n, found in candidates.items() if any(map(telling, found))}
-    for first in sorted(partly, key=lambda names: -len(partly[names])):
-        rest = [record for record in failing if record not in partly[first]]
-        pairs, pivot = {}, pivots(rest)[0]
-        for second in ways:
-            names = (*first, second)
-            known = exercise.mistake(first[0]) is exercise.mistake(second)
-            if not known and explains(names, pivot):
-                explained = verified(names)
-                if complete(explained) and certain(rest):
-                    pairs[names] = explained
-            if time.perf_counter() > deadline:
-                break
-        only = one_of(exercise, pairs)
-        if only:
-            return conclude(*only)
-    best = max(map(len, partly.values()), default=0)
-    partly = {names: found for names, found in partly.items() if len(found) == best}
-    only = one_of(exercise, partly)
-    return conclude(*only) if only else Diagnosis()
+    def explained_by(self, names: Names) -> list[Record]:
+        """The failing records that the mistakes explain; none if they are contradicted."""
+        explained = [record for record in self.failing if self.explains(names, record)]
+        if explained and any(self.exam.aspects_of(names, record.probe) for record in self.right):
+            return []
+        return explained
+
+    def explains(self, names: Names, record: Record) -> bool:
+        wrong = self.exam.answer_of(names, record.probe)
+        own = self.exam.aspects_of(names, record.probe)
+        return wrong is not None and is_explained(record.answer, wrong, own, record.trial)
+
+    def is_complete(self, explained: list[Record]) -> bool:
+        """Do these records hold all that is wrong, but for what would stay to be seen beside it?"""
+        return all(record in explained or only_beside(record) for record in self.failing)
+
+    def is_late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+
+def only_beside(record: Record) -> bool:
+    return all(difference.aspect in BESIDES for difference in record.found)
 
 
 def as_coarse_as_it_is(record: Record) -> Record:
@@ -205,9 +241,7 @@ def best_place(explained: list[Record]) -> Record:
     return next((record for record in explained if telling(record)), explained[0])
 
 
-def one_of(
-    exercise: Exercise, found: dict[tuple[str, ...], list[Record]]
-) -> tuple[tuple[str, ...], list[Record]] | None:
+def one_of(exercise: Exercise, found: Found) -> tuple[Names, list[Record]] | None:
     """The (names, records) of the only mistake found; None if there is none, or if it could be one
     or the other."""
     made = [[exercise.mistake(name) for name in names] for names in found]
