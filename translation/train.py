@@ -108,18 +108,13 @@ def train(
         A Training. One interrupt (Ctrl-C, or the notebook's stop button) ends it after the step
         it is in, and keeps what was trained.
     """
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device=cuda, but torch sees no GPU here: leave device out, or say cpu")
-    task = task or NumberTranslation()
+    device = device_for(device)
+    task, parts, sizes = task or NumberTranslation(), parts or Parts(), sizes or MODEL
     source, target = (x.to(device) for x in task.pairs(task.train_numbers))
     # How the run was made: one that differs in these cannot be gone on with.
-    parts, sizes = parts or Parts(), sizes or MODEL
-    progress = progress and watch is None
     recipe = sizes | {"batch_size": batch_size, "warmup": warmup, "seed": seed}
-    recipe["the task"] = (
-        task.description
-    )  # another would have been trained on what is held out here
+    recipe["the task"] = task.description  # another would have been trained on what is held out
+    progress = progress and watch is None
     first_averaged = (1 - AVERAGED) * steps
     began = time.perf_counter()
     gpus = list(range(torch.cuda.device_count()))
@@ -129,27 +124,16 @@ def train(
             load_checkpoint(checkpoint, training, recipe)
         if training.step <= first_averaged:  # averaged, if at all, towards the end of fewer steps
             training.average = AveragedModel(training.model)
-        bar = tqdm(
-            total=steps,
-            initial=training.step,
-            desc="training",
-            file=sys.stdout,  # nbgrader counts anything on stderr as a failure
-            mininterval=0.5,
-            disable=not progress,
-        )
-        with bar, interrupt_waits() as interrupted:
+        with bar_for(training, steps, progress) as bar, interrupt_waits() as interrupted:
             while training.step < steps and not interrupted:
                 chosen = batch_of(training.step, len(source), batch_size, seed).to(device)
                 pairs_now = trimmed(source[chosen]), trimmed(target[chosen])
                 one_step(training, *pairs_now, warmup, parts, sizes["d_model"])
                 if training.step > first_averaged:
                     training.average.update_parameters(training.model)
-                bar.set_postfix_str(f"loss {training.losses[-1]:.3f}", refresh=False)
-                bar.update()
+                move(bar, training, task)
                 if watch is not None:
                     watch(training, steps)
-                if progress and training.step % SAMPLE_EVERY == 0:
-                    bar.write(sample(training.model, task, training.step), file=sys.stdout)
                 if checkpoint is not None and training.step % SAVE_EVERY == 0:
                     save_checkpoint(checkpoint, training, recipe)
         if checkpoint is not None:
@@ -164,6 +148,33 @@ def train(
     if progress:
         print(report(training, task))
     return training
+
+
+def device_for(name):
+    """The device of this name; without one the GPU if there is one, otherwise the CPU."""
+    device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device=cuda, but torch sees no GPU here: leave device out, or say cpu")
+    return device
+
+
+def bar_for(training, steps, shown):
+    return tqdm(
+        total=steps,
+        initial=training.step,
+        desc="training",
+        file=sys.stdout,  # nbgrader counts anything on stderr as a failure
+        mininterval=0.5,
+        disable=not shown,
+    )
+
+
+def move(bar, training, task):
+    """One step further, with the loss, and now and then a sample."""
+    bar.set_postfix_str(f"loss {training.losses[-1]:.3f}", refresh=False)
+    bar.update()
+    if not bar.disable and training.step % SAMPLE_EVERY == 0:
+        bar.write(sample(training.model, task, training.step), file=sys.stdout)
 
 
 def batch_of(step, pairs, batch_size, seed):
