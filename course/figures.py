@@ -118,13 +118,7 @@ def heatmaps(
     if not isinstance(matrices, dict):
         matrices = {f"head {number}": matrix for number, matrix in enumerate(matrices)}
     arrays = {name: numbers(matrix) for name, matrix in matrices.items()}
-    smallest = min(np.nanmin(a) for a in arrays.values())
-    largest = max(np.nanmax(a) for a in arrays.values())
-    signed = smallest < 0 if low is None else low < 0 < (high or 0)
-    if low is None:
-        low = -max(-smallest, largest) if signed else 0.0
-    if high is None:
-        high = -low if signed else max(largest, 1.0) if largest > 0.5 else largest
+    scale = scale_of(arrays, low, high)
     height, width = next(iter(arrays.values())).shape
     written = max(height, width) <= ROOM if values is None else values
     size = size or min(7.0, 1.0 + (0.5 if written else 0.28) * max(height, width))
@@ -133,32 +127,61 @@ def heatmaps(
     figure, axes = new_figure(size * across * 1.12 + 0.8, size * down + 0.3, down, across)
     with rc_context(LOOK):
         for ax, (name, array) in zip(axes.flat, arrays.items()):
-            sns.heatmap(
-                array,
-                ax=ax,
-                vmin=low,
-                vmax=high,
-                cmap=SIGNED if signed else WEIGHTS,
-                annot=written,
-                fmt=".0f" if is_whole(array) else ".2f",
-                annot_kws={"size": 8},
-                cbar=False,
-                square=square,
-                xticklabels=list(columns) if columns is not None else "auto",
-                yticklabels=list(rows) if rows is not None else "auto",
-                linewidths=0.5 if written else 0,
-                linecolor="white",
-            )
+            fmt = ".0f" if is_whole(array) else ".2f"
+            draw_heatmap(ax, array, rows, columns, *scale, written, fmt, square)
             ax.set(title=name, xlabel=x_label, ylabel=y_label)
             long = columns is not None and max(len(str(name)) for name in columns) > 5
             ax.tick_params(axis="x", rotation=45 if long else 0)
-            ax.tick_params(axis="y", rotation=0)
         for ax in list(axes.flat)[len(arrays) :]:
             ax.set_visible(False)
         figure.colorbar(axes.flat[0].collections[0], ax=axes, shrink=0.7, pad=0.02)
         if title:
             figure.suptitle(title, fontweight="bold")
     return Picture(figure, describe(title, arrays, rows, columns, x_label, y_label))
+
+
+def scale_of(arrays, low=None, high=None):
+    """(low, high, colour map) that fit all arrays; an end that is given stays."""
+    smallest = min(np.nanmin(a) for a in arrays.values())
+    largest = max(np.nanmax(a) for a in arrays.values())
+    signed = smallest < 0 if low is None else low < 0 < (high or 0)
+    if low is None:
+        low = -max(-smallest, largest) if signed else 0.0
+    if high is None:
+        high = -low if signed else max(largest, 1.0) if largest > 0.5 else largest
+    return low, high, SIGNED if signed else WEIGHTS
+
+
+def draw_heatmap(
+    ax,
+    array,
+    rows=None,
+    columns=None,
+    low=0,
+    high=1,
+    colours=WEIGHTS,
+    written=True,
+    fmt=".2f",
+    square=True,
+):
+    """One matrix into these axes, in the look that all heatmaps have."""
+    sns.heatmap(
+        array,
+        ax=ax,
+        vmin=low,
+        vmax=high,
+        cmap=colours,
+        annot=written,
+        fmt=fmt,
+        annot_kws={"size": 8},
+        cbar=False,
+        square=square,
+        xticklabels=list(columns) if columns is not None else "auto",
+        yticklabels=list(rows) if rows is not None else "auto",
+        linewidths=0.5 if written else 0,
+        linecolor="white",
+    )
+    ax.tick_params(axis="y", rotation=0)
 
 
 def is_whole(array):

@@ -9,12 +9,11 @@ from collections import defaultdict
 from contextlib import contextmanager
 from functools import cache
 
-import seaborn as sns
 import torch
 from matplotlib import rc_context
 
 from autograder.doors.notebook import notebook_shell
-from course.figures import COLOURS, LOOK, WEIGHTS, Picture, new_figure
+from course.figures import COLOURS, LOOK, Picture, draw_heatmap, new_figure
 from solutions.training import evaluating, shift_right, smoothed_cross_entropy
 from translation.number_words import (
     LANGUAGES,
@@ -143,27 +142,12 @@ def training_picture(training, rates, task, samples, steps):
             ax = figure.add_subplot(grid[:, column])
             read, written, weights = attention_while_written(training.model, task, 97, language)
             sharpness[language] = weights.max(dim=1).values.mean().item()
-            sns.heatmap(
-                weights.numpy(),
-                ax=ax,
-                vmin=0,
-                vmax=1,
-                cmap=WEIGHTS,
-                annot=True,
-                fmt=".2f",
-                annot_kws={"size": 8},
-                cbar=False,
-                square=True,
-                linewidths=0.5,
-                xticklabels=read,
-                yticklabels=written,
-            )
+            draw_heatmap(ax, weights.numpy(), written, read)
             found = dict(samples)[language]
             ax.set_title(
                 f"sharpness {sharpness[language]:.2f}; it writes\n{shortened(found)}", fontsize=10
             )
             ax.set(xlabel="piece that is read", ylabel="piece to be written")
-            ax.tick_params(axis="y", rotation=0)
         figure.suptitle(f"After step {training.step}: ninety-seven", fontweight="bold")
     told = "; ".join(
         f"{language}: writes {found or 'nothing'}, sharpness {sharpness[language]:.2f}"
