@@ -608,20 +608,14 @@ def head_picture(reader, head, words, weights, with_it, without_it, taken_out=Fa
         left.set_yticks(range(len(words)), words, size=8)
         left.set(title=f"{name}: what each word looks at", xlabel="key", ylabel="query")
         figure.colorbar(drawn, ax=left, shrink=0.7, label="weight")
-        for number, job in enumerate(JOBS):
-            for shift, found, style, label in (
-                (-0.2, with_it, {"color": "0.75"}, "all heads"),
-                (0.2, now, {"color": "0.3", "hatch": "//"}, f"{name} {state}"),
-            ):
-                bar = right.bar(
-                    number + shift,
-                    found[job],
-                    0.38,
-                    edgecolor="black",
-                    label=label if number == 0 else None,
-                    **style,
-                )
-                right.bar_label(bar, [f"{found[job]:.2f}"], size=8, padding=2)
+        for shift, found, style, label in (
+            (-0.2, with_it, {"color": "0.75"}, "all heads"),
+            (0.2, now, {"color": "0.3", "hatch": "//"}, f"{name} {state}"),
+        ):
+            places = [number + shift for number in range(len(JOBS))]
+            shares = [found[job] for job in JOBS]
+            bars = right.bar(places, shares, 0.38, edgecolor="black", label=label, **style)
+            right.bar_label(bars, [f"{share:.2f}" for share in shares], size=8, padding=2)
         right.set_xticks(range(len(JOBS)), list(JOBS))
         right.set(
             ylim=(0, 1.3),
