@@ -231,6 +231,12 @@ def who_meets_whom(model, task, numbers, language):
 # --- heads ---------------------------------------------------------------------------------------
 
 ROLES = ("previous", "itself", "next", "first", "same value", "entropy")
+# How far from its query a key stands, where both are places of the same text.
+OFFSETS = {
+    "encoder": {"previous": -1, "itself": 0, "next": 1},
+    "decoder": {"previous": -1, "itself": 0},  # what comes next is hidden
+    "cross": {},
+}
 
 
 def attentions(model):
@@ -267,48 +273,62 @@ def what_heads_do(model, task, source, target, language):
     that of equal weights.
     """
     device = next(model.parameters()).device
-    source, target = source.to(device), target.to(device)
-    read = shift_right(target, START)
+    source, target = source.cpu(), target.cpu()
     with evaluating(model):
-        model(source, read)
-    same = (
-        values_of(task.target_words, language)[target.cpu()][:, :, None]
-        == values_of(task.source_words, "en")[source.cpu()][:, None, :]
-    )
-    same &= (values_of(task.source_words, "en")[source.cpu()] >= 0)[:, None, :]
+        model(source.to(device), shift_right(target, START).to(device))
+    was_read = values_of(task.source_words, "en")[source][:, None, :]  # (batch, 1, S)
+    to_be_written = values_of(task.target_words, language)[target][:, :, None]  # (batch, T, 1)
+    same = (to_be_written == was_read) & (was_read >= 0)
     table = []
     for name, attention in attentions(model).items():
-        weights = attention.weights.cpu()  # (batch, heads, query, key)
-        queries = (source if name.startswith("encoder") else read).cpu() != PAD
-        if not name.startswith("encoder"):
-            queries = target.cpu() != PAD
-        keys = (read if name.startswith("decoder") else source).cpu() != PAD
-        crossing = name.startswith("cross")
-        visible = keys[:, None, :].expand(-1, queries.shape[1], -1)
-        if name.startswith("decoder"):
-            visible = visible & torch.ones(visible.shape[1:]).tril().bool()
-        scores = {}
-        for role, offset in {"previous": -1, "itself": 0, "next": 1}.items():
-            if not crossing and not (offset == 1 and name.startswith("decoder")):
-                band = torch.ones(weights.shape[2:]).tril(offset).triu(offset).bool()
-                scores[role] = share(weights, band & visible, queries)
-        scores["first"] = share(weights[..., 1:, :], first_key(visible[:, 1:]), queries[:, 1:])
-        if crossing:
-            scores["same value"] = share(weights, same & visible, queries)
-        entropy = -(weights * weights.clamp(min=1e-12).log()).sum(dim=-1)  # (batch, heads, query)
-        most = visible.sum(dim=-1).double().log()  # (batch, query)
-        counts = queries & (most > 0)
-        scores["entropy"] = torch.stack([(e / most)[counts].mean() for e in entropy.unbind(dim=1)])
-        table.append(
-            torch.stack(
-                [
-                    scores.get(role, torch.full((weights.shape[1],), torch.nan)).double()
-                    for role in ROLES
-                ],
-                dim=1,
-            )
-        )
+        weights, kind = attention.weights.cpu(), name.split()[0]
+        scores = scores_of(kind, weights, *who_sees_what(kind, source, target), same)
+        none = torch.full((weights.shape[1],), torch.nan)
+        table.append(torch.stack([scores.get(role, none).double() for role in ROLES], dim=1))
     return torch.cat(table)
+
+
+def who_sees_what(kind, source, target):
+    """Which queries of an attention count, and which keys each of them may see.
+
+    Args:
+        kind: "encoder", "decoder" or "cross".
+    Returns:
+        (batch, query), (batch, query, key)
+    """
+    queries = (source if kind == "encoder" else target) != PAD
+    keys = (shift_right(target, START) if kind == "decoder" else source) != PAD
+    visible = keys[:, None, :].expand(-1, queries.shape[1], -1)
+    if kind == "decoder":
+        visible = visible & torch.ones(visible.shape[1:]).tril().bool()
+    return queries, visible
+
+
+def scores_of(kind, weights, queries, visible, same):
+    """{role: a score for every head} of one attention, for the roles that there are in it.
+
+    Args:
+        weights: (batch, heads, query, key)
+        queries, visible: what who_sees_what says.
+        same: which pieces have the same value, (batch, piece to be written, piece that was read).
+    """
+    scores = {}
+    for role, offset in OFFSETS[kind].items():
+        band = torch.ones(weights.shape[2:]).tril(offset).triu(offset).bool()
+        scores[role] = share(weights, band & visible, queries)
+    scores["first"] = share(weights[..., 1:, :], first_key(visible[:, 1:]), queries[:, 1:])
+    if kind == "cross":
+        scores["same value"] = share(weights, same & visible, queries)
+    scores["entropy"] = entropy(weights, queries, visible)
+    return scores
+
+
+def entropy(weights, queries, visible):
+    """How evenly each head spreads its weight: 1 if all keys that it may see get the same."""
+    found = -(weights * weights.clamp(min=1e-12).log()).sum(dim=-1)  # (batch, heads, query)
+    most = visible.sum(dim=-1).double().log()  # (batch, query)
+    counts = queries & (most > 0)
+    return torch.stack([(f / most)[counts].mean() for f in found.unbind(dim=1)])
 
 
 def first_key(visible):
