@@ -64,17 +64,7 @@ def read(path: str | Path, with_outputs: bool = False, within: Path | None = Non
     path = Path(path)
     found = Submission(new_notebook())
     try:
-        if path.is_symlink():
-            raise UnreadableError("is a link to another file, which is not followed")
-        if within is not None and is_linked(path, within):
-            raise UnreadableError("lies in a folder that is a link, which is not followed")
-        if not path.exists():
-            raise UnreadableError("is missing")
-        if not path.is_file():
-            raise UnreadableError("is a folder" if path.is_dir() else "is no ordinary file")
-        if path.stat().st_size > LARGEST_FILE:
-            raise UnreadableError(f"is larger than {LARGEST_FILE // 2**20} MB")
-        text = text_of(path.read_bytes())
+        text = text_in_file(path, within)
         try:
             notebook = parsed(text)
             cells = cells_of(notebook)
@@ -120,6 +110,25 @@ def told_of(cells, made):
 
 class UnreadableError(Exception):
     """Says why, in words that go on after the file's name."""
+
+
+def text_in_file(path: Path, within: Path | None = None) -> str:
+    """The text of an ordinary file that is not too large and not behind a link.
+
+    Args:
+        within: a folder between which and the file there may be no link.
+    """
+    if path.is_symlink():
+        raise UnreadableError("is a link to another file, which is not followed")
+    if within is not None and is_linked(path, within):
+        raise UnreadableError("lies in a folder that is a link, which is not followed")
+    if not path.exists():
+        raise UnreadableError("is missing")
+    if not path.is_file():
+        raise UnreadableError("is a folder" if path.is_dir() else "is no ordinary file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise UnreadableError(f"is larger than {LARGEST_FILE // 2**20} MB")
+    return text_of(path.read_bytes())
 
 
 def text_of(data: bytes) -> str:
