@@ -88,22 +88,36 @@ def standings(session, assignment):
     Args:
         assignment: its row.
     """
-    submitted = session.query(
-        SubmittedAssignment.id,
-        SubmittedAssignment.timestamp,
-        Student.id,
-        Student.first_name,
-        Student.last_name,
-    ).join(Student, Student.id == SubmittedAssignment.student_id)
     found, by_submission = {}, {}
-    for key, timestamp, student, first, last in submitted.filter(
-        SubmittedAssignment.assignment_id == assignment.id
-    ):
+    for key, timestamp, student, first, last in submissions(session, assignment):
         standing = Standing(student, full_name(first, last), timestamp)
         found[student] = by_submission[key] = standing
     for key, penalty in penalties(session):
         if key in by_submission:
             by_submission[key].penalty = penalty or 0.0
+    for key, notebook, cell, score in scores(session, assignment):
+        if key in by_submission:
+            by_submission[key].cells[notebook, cell] = score
+    return dict(sorted(found.items()))
+
+
+def submissions(session, assignment):
+    """(submission, timestamp, student, first name, last name) of each of an assignment's."""
+    return (
+        session.query(
+            SubmittedAssignment.id,
+            SubmittedAssignment.timestamp,
+            Student.id,
+            Student.first_name,
+            Student.last_name,
+        )
+        .join(Student, Student.id == SubmittedAssignment.student_id)
+        .filter(SubmittedAssignment.assignment_id == assignment.id)
+    )
+
+
+def scores(session, assignment):
+    """(submission, notebook, cell, Score) of each cell of an assignment that earns points."""
     cell, grade, scored, task = (
         table.__table__.c for table in (BaseCell, Grade, GradeCell, TaskCell)
     )
@@ -126,12 +140,8 @@ def standings(session, assignment):
         .filter(Notebook.assignment_id == assignment.id)
     )
     for key, notebook, name, automatic, by_hand, extra, most in rows:
-        if key in by_submission:
-            waits = automatic is None and by_hand is None
-            by_submission[key].cells[notebook, name] = Score(
-                automatic, by_hand, extra or 0.0, most, waits
-            )
-    return dict(sorted(found.items()))
+        waits = automatic is None and by_hand is None
+        yield key, notebook, name, Score(automatic, by_hand, extra or 0.0, most, waits)
 
 
 def totals(session):
