@@ -18,7 +18,7 @@ from ...notebooks.plan import asked_of
 from .. import records
 from ..asserts import forgeable
 from ..nbgrader.classroom import Classroom, CourseError
-from ..nbgrader.scores import standings
+from ..nbgrader.scores import full_name, standings
 from .examples import told
 from .page import page
 from .similar import like_the_model, near_identical
@@ -199,41 +199,53 @@ def facts_of(classroom):
     kept = {student: record for student, record in kept.items() if student in graded}
     handed = {each.student: each for each in classroom.handed_in()}
     known = {student.id: student for student in classroom.book.students}
-    template = {
+    template = template_of(plans)
+    sources = sources_of(classroom, graded, template)
+    groups = near_identical(sources, template)
+    seen = {(s, c["grade_id"]): c for s, r in kept.items() for c in cells_in(r)}
+    return Facts(
+        assignment=classroom.assignment,
+        course=classroom.directory.course_id,
+        when=datetime.now(UTC),
+        most=classroom.row.max_score,
+        names=names_of(known),
+        points={student: standing.points for student, standing in graded.items()},
+        late=sum(standing.penalty > 0 for standing in graded.values()),
+        ungraded=sorted(set(handed) - set(graded)),
+        absent=sorted(set(known) - set(graded) - set(handed)),
+        items=items_of(graded, plans, seen, sources, template),
+        misconceptions=misconceptions_of(kept),
+        looks=looks_of(graded, kept),
+        groups=groups,
+        models=like_the_model(sources, template, models_of(classroom, template)),
+        cells={key: key[1] for key in template},
+        compared=len(sources),
+        timing=timing_of(kept),
+        protections=Counter(
+            protection for record in kept.values() for protection, _ in protections_of(record)
+        ).most_common(),
+        notices=notices_of(classroom, graded, kept, plans),
+    )
+
+
+def template_of(plans):
+    """{(notebook, cell): text} of the cells for solutions, as they were handed out."""
+    return {
         (name, cell.grade_id): cell.source
         for name, plan in plans.items()
         for cell in plan.cells
         if cell.solution and cell.cell_type == "code"
     }
-    sources = sources_of(classroom, graded, template)
-    groups = near_identical(sources, template)
-    seen = {(s, c["grade_id"]): c for s, r in kept.items() for c in cells_in(r)}
-    names = {
-        student: name
-        for student, row in known.items()
-        if (name := " ".join(filter(None, (row.first_name, row.last_name)))) and name != student
-    }
-    return Facts(
-        classroom.assignment,
-        classroom.directory.course_id,
-        datetime.now(UTC),
-        classroom.row.max_score,
-        names,
-        {student: standing.points for student, standing in graded.items()},
-        sum(standing.penalty > 0 for standing in graded.values()),
-        sorted(set(handed) - set(graded)),
-        sorted(set(known) - set(graded) - set(handed)),
-        items_of(graded, plans, seen, sources, template),
-        misconceptions_of(kept),
-        looks_of(graded, kept),
-        groups,
-        like_the_model(sources, template, models_of(classroom, template)),
-        {key: key[1] for key in template},
-        len(sources),
-        timing_of(kept),
-        Counter(p for record in kept.values() for p, _ in protections_of(record)).most_common(),
-        notices_of(classroom, graded, kept, plans),
-    )
+
+
+def names_of(students):
+    """{student: name}, for those who have one.
+
+    Args:
+        students: {student: row}
+    """
+    names = {student: full_name(row.first_name, row.last_name) for student, row in students.items()}
+    return {student: name for student, name in names.items() if name and name != student}
 
 
 def newest(root, assignment):
