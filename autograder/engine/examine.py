@@ -22,7 +22,7 @@ from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing
-from .trial import NOTHING, PIECES, Implementation, describe, is_stub
+from .trial import NOTHING, PIECES, Answer, Implementation, describe, is_stub
 from .verdict import Verdict
 
 # {name of a property: what breaks it first}
@@ -158,26 +158,11 @@ def verdict_on(
     borrowed = [piece for piece in called + inside if pieces.is_too_far(piece, exercise.id)]
     verdict.unwatched = bool(noted("unwatched", records))
     if is_stub(records[-1].answer):
-        verdict.score, verdict.works = 0, []
-        verdict.missing = [promise.says for promise in exercise.properties]
-        verdict.explanation = [
-            "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
-        ]
-        verdict.line = subject.line_of_problem(records[-1].answer.problem)
+        explain_stub(verdict, exercise, subject, records[-1].answer)
     elif borrowed:
-        verdict.score, verdict.diagnosis = 0, BORROWED
-        names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
-        said = LET_OTHERS if current().stand_bys else LET_ANSWER
-        verdict.explanation = [said.format(names=names, name=exercise.name)]
-        verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
+        explain_borrowed(verdict, exercise, subject, borrowed)
     elif ready_made:
-        verdict.score, verdict.diagnosis = 0, READY_MADE
-        right = "Its numbers are right, but" if not broken else "But"
-        verdict.explanation = [
-            f"Your code lets the ready-made {listing(ready_made[:2])} do the work. {right} "
-            f"this exercise is about building the thing: {exercise.instead}"
-        ]
-        verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
+        explain_ready_made(verdict, exercise, subject, ready_made, broken)
     elif broken:
         patience = patience or limits.PATIENCE
         explain_broken(verdict, exam, subject, records, broken, patience)
@@ -212,6 +197,40 @@ def was_seen(promise: Property, records: list[Record], besides: set[str]) -> boo
     if "names" in promise.aspects:
         return any("missing" in record.answer.facts for record in records)
     return any(all(d.aspect in besides for d in record.found) for record in records)
+
+
+def explain_stub(verdict: Verdict, exercise: Exercise, subject: Subject, answer: Answer) -> None:
+    """Say that there is nothing to examine."""
+    verdict.score, verdict.works = 0, []
+    verdict.missing = [promise.says for promise in exercise.properties]
+    verdict.explanation = [
+        "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
+    ]
+    verdict.line = subject.line_of_problem(answer.problem)
+
+
+def explain_borrowed(
+    verdict: Verdict, exercise: Exercise, subject: Subject, borrowed: list[str]
+) -> None:
+    """Give no points for what the course's own pieces did, and name them."""
+    verdict.score, verdict.diagnosis = 0, BORROWED
+    names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
+    said = LET_OTHERS if current().stand_bys else LET_ANSWER
+    verdict.explanation = [said.format(names=names, name=exercise.name)]
+    verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
+
+
+def explain_ready_made(
+    verdict: Verdict, exercise: Exercise, subject: Subject, ready_made: list[str], broken: Broken
+) -> None:
+    """Give no points for what torch's own functions did, and name them."""
+    verdict.score, verdict.diagnosis = 0, READY_MADE
+    right = "Its numbers are right, but" if not broken else "But"
+    verdict.explanation = [
+        f"Your code lets the ready-made {listing(ready_made[:2])} do the work. {right} "
+        f"this exercise is about building the thing: {exercise.instead}"
+    ]
+    verdict.line = subject.find_line("|".join(name.split(".")[-1] for name in ready_made))
 
 
 def explain_broken(
