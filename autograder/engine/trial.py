@@ -259,12 +259,7 @@ def perform(
         for value in given.values():
             if hasattr(value, "notes"):  # a stand-in says what was done with it
                 answer.facts |= {what + suffix: note for what, note in value.notes().items()}
-        after = dict(arrays_in(given | options))
-        for name, value in before.items():
-            now = after[name]
-            if now.shape != value.shape or not torch.equal(now.detach(), value):
-                changed = answer.facts.setdefault("changed", [])
-                changed += [name] if name not in changed else []
+        note_changed(answer, before, dict(arrays_in(given | options)))
         for name in call.reads:
             note_attribute(answer, subject, name, suffix)
         if trial.gradients:
@@ -358,6 +353,17 @@ def shared_groups(parameters: dict[str, nn.Parameter]) -> list[tuple[str, ...]]:
     for name, parameter in parameters.items():
         names.setdefault(id(parameter), []).append(name)
     return [tuple(sorted(group)) for group in names.values() if len(group) > 1]
+
+
+def note_changed(
+    answer: Answer, before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]
+) -> None:
+    """Keep the names of the arguments that aren't what they were before the call."""
+    for name, value in before.items():
+        now = after[name]
+        if now.shape != value.shape or not torch.equal(now.detach(), value):
+            changed = answer.facts.setdefault("changed", [])
+            changed += [name] if name not in changed else []
 
 
 def note_returned(
