@@ -61,18 +61,7 @@ def main(descriptor, options):
     judge.sendall(json.dumps(greeting).encode() + b"\n")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # wardens are nobody's business
     surroundings = Surroundings(readable, options["given"], taken, own_root, has_seccomp, originals)
-    while True:
-        text, descriptors, *_ = socket.recv_fds(judge, 2**16, 2)
-        if not text:
-            os._exit(0)
-        request = json.loads(text)
-        if os.fork() == 0:
-            judge.close()
-            with contextlib.suppress(BaseException):
-                watch_over(shell, request, descriptors, surroundings)
-            os._exit(0)
-        for each in descriptors:
-            os.close(each)
+    serve(judge, shell, surroundings)
 
 
 @dataclass(frozen=True)
@@ -94,6 +83,22 @@ class Surroundings:
     own_root: bool
     has_seccomp: bool
     originals: object
+
+
+def serve(judge, shell, surroundings):
+    """Fork a warden for every request, until the judge hangs up."""
+    while True:
+        text, descriptors, *_ = socket.recv_fds(judge, 2**16, 2)
+        if not text:
+            os._exit(0)
+        request = json.loads(text)
+        if os.fork() == 0:
+            judge.close()
+            with contextlib.suppress(BaseException):
+                watch_over(shell, request, descriptors, surroundings)
+            os._exit(0)
+        for each in descriptors:
+            os.close(each)
 
 
 def linux():
