@@ -26,10 +26,10 @@ from .ready_made import name_elsewhere
 MISSING = object()
 Version = TypeVar("Version")
 
-PASSED: dict[
-    str, object
-] = {}  # {name: the learner's version that passed its check in this session}
-FAILED: dict[str, object] = {}  # {name: the one that was checked last, if it did not pass}
+# Of this session, {name: the learner's version that passed its check}, and the one that was checked
+# last, if it did not pass.
+PASSED: dict[str, object] = {}
+FAILED: dict[str, object] = {}
 
 
 def checked(name: str, version: object, passed: bool) -> None:
