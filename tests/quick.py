@@ -14,55 +14,60 @@ from pathlib import Path
 import grimp
 import pytest
 
+from course import COURSE
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("autograder", "course", "solutions", "translation", "benchmarks", "tests")
-SECONDS = 35  # for tests; finding and importing them takes its time too
-DOCS = "tests/test_docs.py"
+SECONDS = 30  # for tests; finding and importing them takes its time too
+DOCS, COUNTS, HOUSE = "tests/test_docs.py", "tests/test_counts.py", "tests/test_house.py"
 EXERCISES = (
     "tests/autograder/engine/test_checks.py",
     "tests/autograder/audit/test_bank.py",
     "tests/course/test_stand_bys.py",
 )
 LESSONS = ("tests/course/test_whole_lessons.py", "tests/course/test_notebook.py")
-# What no import tells: a changed file, and the tests that follow it. `lesson` and `exercise` choose
-# among those that are there for each.
+# What no import tells: a changed file, and the tests that follow it. Lesson, exercise and notebook
+# choose among those that are there for each.
 FOLLOWED = (
-    (r"course/(checks|mistakes)/(?P<lesson>\w+)/(?P<exercise>\w+)\.\w+", EXERCISES),
-    (r"course/(bank/\w+|stand_bys)/(?P<lesson>\w+)\.py", EXERCISES),
+    (r"course/(checks|mistakes)/(?P<lesson>\w+)/(?P<exercise>\w+)\.\w+", (*EXERCISES, COUNTS)),
+    (r"course/(checks|stand_bys|bank/\w+)/(?P<lesson>\w+)\.py", (*EXERCISES, COUNTS)),
     (r"solutions/(?P<lesson>\w+)\.py", (*EXERCISES, "tests/course/test_stubs.py")),
-    (r"notebooks/(lessons/)?\d+_(?P<lesson>\w+)\.(md|ipynb)", (*LESSONS, DOCS)),
+    (r"notebooks/(lessons/)?(?P<notebook>\d+_\w+)\.(md|ipynb)", (*LESSONS, DOCS)),
+    (r"notebooks/lessons/built\.json", ("tests/course/test_notebook.py",)),
     (r"exercises/.*", ("tests/course/test_stubs.py",)),
     (r"examples/.*", ("tests/examples",)),
-    (
-        r"(README|docs/.*|CONTRIBUTING|CHANGELOG|SECURITY)\.md",
-        (DOCS, "tests/autograder/test_readme.py"),
-    ),
+    (r"autograder/grading/report/.*", ("tests/autograder/grading/test_report.py",)),
+    (r"([A-Z]+|docs/\w+)\.md", (DOCS, COUNTS, "tests/autograder/test_readme.py")),
     (r"docs/authors_guide\.md", ("tests/autograder/test_authors_guide.py",)),
     (r"(.*/)?(pyproject\.toml|constraints\.txt|environment\.yml)", ("tests/test_packages.py",)),
-    (r"(Makefile|scripts/.*|\.ci/.*)", ("tests/test_setup.py",)),
-    (r".*\.py", ("tests/test_house.py",)),
+    (r"(Makefile|scripts/.*|\.ci/.*|\.github/.*)", ("tests/test_setup.py",)),
+    (r".*\.py", (HOUSE,)),
 )
 
 
 def changed():
-    """The files that differ from the last commit, or those of the last commit."""
-    for command in ("status --porcelain --untracked-files=all", "show --name-status --format="):
-        said = subprocess.run(
-            ["git", *command.split()], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        if said.stdout.strip():
-            return [line.split()[-1].strip('"') for line in said.stdout.splitlines()]
+    """The files that differ from the last commit, or those that the last commit has changed."""
+    for command in (
+        "status --porcelain -z --no-renames --untracked-files=all",
+        "diff --name-only -z --no-renames HEAD~1",
+    ):
+        said = subprocess.run(["git", *command.split()], cwd=ROOT, capture_output=True, text=True)
+        if said.stdout:
+            start = 3 if command.startswith("status") else 0  # behind two letters and a space
+            return [entry[start:] for entry in said.stdout.split("\0") if entry]
     return []
 
 
 def nearest(paths):
     """{test file: how many imports lie between it and what has changed}"""
-    graph, found = grimp.build_graph(*PACKAGES), {}
-    here = set()
+    graph = grimp.build_graph(*(name for name in PACKAGES if (ROOT / name).is_dir()))
+    here, found = set(), {}
     for path in paths:
         module = path.removesuffix(".py").replace("/", ".")
         package = module.removesuffix(".__init__")
-        here |= {package} | (graph.find_descendants(package) if module != package else set())
+        here.add(package)
+        if package != module and package in graph.modules:
+            here |= graph.find_descendants(package)
     ring, seen, distance = here & graph.modules, set(), 0
     while ring:
         for module in ring:
@@ -75,14 +80,25 @@ def nearest(paths):
 
 
 def followed(paths):
-    """({test file: 1}, what the tests that are there for each lesson or exercise are called)"""
-    found, words = {}, set()
+    """({test file: 1}, the ids of the exercises and the names of the lessons that have changed)"""
+    found, meant = {}, set()
     for path in paths:
         for pattern, tests in FOLLOWED:
             if match := re.fullmatch(pattern, path):
                 found |= dict.fromkeys(tests, 1)
-                words |= {plain(".".join(filter(None, match.groupdict().values())))} - {""}
-    return found, words
+                meant |= meant_by(**match.groupdict()) if match.groupdict() else set()
+    return found, meant
+
+
+def meant_by(lesson="", exercise="", notebook=""):
+    """A notebook; an exercise if a file is that of one, else those of its lesson, else all."""
+    if notebook:
+        return {f"[{notebook}]"}
+    of_lesson = COURSE.syllabus.get(lesson, ())
+    named = [name for name in of_lesson if plain(name) == plain(exercise)]
+    if of_lesson:
+        return {f"{lesson}.{name}" for name in named or of_lesson}
+    return {f"{lesson}.{name}" for lesson, names in COURSE.syllabus.items() for name in names}
 
 
 def plain(name):
@@ -91,26 +107,35 @@ def plain(name):
 
 
 class Quick:
-    """A plugin of pytest: what is slow stays out, the nearest come first, and the time ends."""
+    """A plugin of pytest: what is slow stays out, the nearest come first, and the time ends.
 
-    def __init__(self, distances, words):
-        self.distances, self.words = distances, words
+    Args:
+        near: {test file: distance}, of those that import what has changed.
+        by_name: the same of those that follow it by its name: of tests that are there for each
+            exercise or lesson, they give those that are meant.
+    """
+
+    def __init__(self, near, by_name, meant):
+        self.near, self.by_name, self.meant = near, by_name, meant
         self.ends, self.left = None, 0
 
     def pytest_collection_modifyitems(self, items):
-        kept = [item for item in items if "slow" not in item.keywords and self.is_meant(item)]
-        kept.sort(key=self.distance)
+        kept = [item for item in items if "slow" not in item.keywords]
+        kept = [item for item in kept if self.file_in(self.near, item) or self.is_meant(item)]
+        kept.sort(key=lambda item: (not self.is_meant(item), self.distance(item)))
         items[:] = kept
 
     def is_meant(self, item):
-        """A test that is there for each exercise or lesson counts for those that have changed."""
-        each = plain(item.nodeid.partition("[")[2])
-        chosen = {"exercise", "lesson", "mistake"} & set(getattr(item, "fixturenames", ()))
-        return not (chosen and self.words) or any(word in each for word in self.words)
+        each = {"exercise", "lesson", "mistake"} & set(getattr(item, "fixturenames", ()))
+        return not each or not self.meant or any(name in item.nodeid for name in self.meant)
 
     def distance(self, item):
+        files = self.near | self.by_name
+        return files[self.file_in(files, item)]
+
+    def file_in(self, files, item):
         path = item.path.relative_to(ROOT).as_posix()
-        return min(self.distances[name] for name in self.distances if path.startswith(name))
+        return next((name for name in files if path.startswith(name)), "")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item):
@@ -129,15 +154,15 @@ class Quick:
 
 def main():
     paths = changed()
-    by_name, words = followed(paths)
-    distances = {k: v for k, v in (nearest(paths) | by_name).items() if (ROOT / k).exists()}
-    if not distances:
+    by_name, meant = followed(paths)
+    near = {name: far for name, far in nearest(paths).items() if (ROOT / name).exists()}
+    files = sorted(near | by_name)
+    if not files:
         print("Nothing has changed that a test is there for.")
         return 0
-    print(f"{len(paths)} changed files; {len(distances)} files of tests.", flush=True)
+    print(f"{len(paths)} changed files; {len(files)} files of tests.", flush=True)
     os.chdir(ROOT)
-    files = sorted(distances, key=distances.get)
-    return pytest.main(["--quiet", *files], plugins=[Quick(distances, words)])
+    return pytest.main(["--quiet", *files], plugins=[Quick(near, by_name, meant)])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,18 @@
 """The tests that `make test-quick` chooses."""
 
+import re
+import subprocess
+
 import pytest
 
+from course.checks import all_exercises, exercises_of
 from tests import quick
+
+from .conftest import REST, SHARDS
+
+
+def ids_of(lesson):
+    return [exercise.id for exercise in exercises_of(lesson)]
 
 
 def test_all_tests_that_follow_a_file_are_there():
@@ -25,16 +35,80 @@ def test_who_imports_what_has_changed_is_near(path, test):
 
 
 @pytest.mark.parametrize(
-    ("path", "word"),
+    ("path", "meant"),
     [
-        ("course/checks/multi_head/multi_head_attention.py", "multi_head.MultiHeadAttention"),
-        ("course/mistakes/attention/softmax.md", "attention.softmax"),
-        ("course/bank/wrong/transformer.py", "transformer.Decoder"),
-        ("notebooks/lessons/03_positional_encoding.md", "03_positional_encoding"),
+        ("course/checks/multi_head/multi_head_attention.py", {"multi_head.MultiHeadAttention"}),
+        ("course/mistakes/attention/softmax.md", {"attention.softmax"}),
+        (  # the checks of two exercises
+            "course/checks/multi_head/heads.py",
+            {"multi_head.split_heads", "multi_head.merge_heads", "multi_head.MultiHeadAttention"},
+        ),
+        ("course/bank/wrong/transformer.py", set(ids_of("transformer"))),
+        ("solutions/arguments.py", set(all_exercises())),
+        ("course/checks/shared.py", set(all_exercises())),
+        ("notebooks/lessons/03_positional_encoding.md", {"[03_positional_encoding]"}),
+        ("docs/grading.md", set()),
     ],
 )
-def test_of_tests_for_each_exercise_those_that_have_changed(path, word):
-    tests, words = quick.followed([path])
+def test_of_tests_for_each_exercise_those_that_are_meant(path, meant):
+    tests, found = quick.followed([path])
     assert tests
-    assert all(name in quick.plain(word) for name in words)
-    assert words
+    assert found == meant
+
+
+def test_what_is_near_is_not_left_out_for_what_is_meant():
+    """Two changes: one concerns all exercises, and one softmax; its tests come first."""
+    paths = ["autograder/engine/compare.py", "course/mistakes/attention/softmax.md"]
+    by_name, meant = quick.followed(paths)
+    near = {name: 2 for name in quick.nearest(paths) if name.endswith("test_checks.py")}
+    items = [Item(f"{file}::test_it[{name}]") for file in near for name in all_exercises()]
+    quick.Quick(near, by_name, meant).pytest_collection_modifyitems(items)
+    assert len(items) == len(all_exercises())
+    assert "attention.softmax" in items[0].nodeid
+    quick.Quick({}, by_name, meant).pytest_collection_modifyitems(items)
+    assert len(items) == 1
+
+
+class Item:
+    """What a plugin of pytest sees of a test."""
+
+    keywords, fixturenames = (), ("exercise",)
+
+    def __init__(self, nodeid):
+        self.nodeid, self.path = nodeid, quick.ROOT / nodeid.partition("::")[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["examples/numpy_warmup/__init__.py", "gone/__init__.py", "a b/ü.py", "README.md"]
+)
+def test_a_file_that_no_package_knows_is_near_to_nothing(path):
+    assert quick.nearest([path]) == {}
+
+
+def test_names_of_files_are_read_as_git_gives_them(tmp_path, monkeypatch):
+    def git(*command):
+        subprocess.run(["git", "-C", tmp_path, *command], check=True, capture_output=True)
+
+    monkeypatch.setattr(quick, "ROOT", tmp_path)
+    assert quick.changed() == []  # no repository
+    git("init")
+    git("config", "user.email", "a@example.org")
+    git("config", "user.name", "A")
+    (tmp_path / "a b.py").write_text("1" * 99)
+    (tmp_path / "same.py").touch()
+    assert sorted(quick.changed()) == ["a b.py", "same.py"]
+    git("add", ".")
+    git("commit", "-m", "one")
+    assert quick.changed() == []  # nothing to compare with
+    git("mv", "a b.py", "ü.py")
+    assert sorted(quick.changed()) == ["a b.py", "ü.py"]
+    git("commit", "-m", "two")
+    assert sorted(quick.changed()) == ["a b.py", "ü.py"]
+
+
+def test_the_workflow_runs_all_parts_of_the_tests():
+    text = (quick.ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    [named] = re.findall(r"shard: \[(.*)\]", text)
+    assert named.split(", ") == [*SHARDS, REST]
+    for files in SHARDS.values():
+        assert all((quick.ROOT / name).exists() for name in files)
