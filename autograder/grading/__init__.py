@@ -10,9 +10,11 @@ The processes, from the one you started to the one in which learners' code runs:
 
     leader   `autograder grade` or `nbgrader autograde`. Reads what was handed in, and is the only
              one that opens the gradebook and writes files and records.
-    member   a fork of the leader, one per processor (with nbgrader's own command the leader does
-             this itself). Holds a judge, with the model answers and what known mistakes answer.
-             Gets a submission's paths through a pipe, and sends back texts, points and a record.
+    member   has a judge, with the model answers and what known mistakes answer. Gets a submission's
+             paths through a pipe, and sends back texts, points and a record. One per processor, a
+             fork of the leader (off Linux a process of its own); with few submissions, one
+             processor or nbgrader's own command it is the leader itself. With `--scheduler` it is
+             a worker of a Dask cluster, which sees the same files and has a zygote of its own.
     zygote   one for all of them, a fresh Python started before anything else: it has torch
              imported, has computed nothing, and never sees checks, model answers, gradebook or
              key. It leaves the file system, network and process names behind where it may, takes
@@ -48,6 +50,9 @@ When something dies:
               for itself.
     member    The leader starts another, and gives it the submission once more; if that one dies as
               well, the submission is reported, not graded, and the run goes on.
+    worker    The scheduler gives its batch to another one, once; then its submissions are
+              reported, not graded. Without any worker the run waits, and says so; without the
+              scheduler it ends, and the same command goes on.
     leader    Members hang up when the pipe closes, the zygote when its socket does. Each submission
               is in the gradebook in one transaction or not at all, files are put in place whole,
               and a note says what the run was to do: the next one goes on there.

@@ -25,7 +25,7 @@ MOST_SHOWN = 2**24  # characters of all outputs of a notebook
 TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
 UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
-ATTEMPTS = 4  # so often a notebook is begun again without the cell that ended everything
+ATTEMPTS = 4  # so often a notebook is begun, each time without what has ended everything
 LATER = (
     "a cell below the check of {name} defines a version that would earn {points:g} of {most:g} "
     "points. A check counts where it stands, as it does when the notebook runs from top to bottom"
