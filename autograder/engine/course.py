@@ -50,6 +50,24 @@ class Command:
     arguments: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Session:
+    """What has been checked in this process, by the names of pieces.
+
+    Args:
+        passed: the learner's version that passed its check.
+        failed: the one that was checked last, if it did not pass.
+    """
+
+    passed: dict[str, object] = field(default_factory=dict)
+    failed: dict[str, object] = field(default_factory=dict)
+
+    def checked(self, name: str, version: object, passed: bool) -> None:
+        """Note what became of a piece."""
+        self.failed.pop(name, None)
+        (self.passed if passed else self.failed)[name] = version
+
+
 @dataclass(frozen=True, repr=False)
 class Course:
     """What the engine has to know of a course.
@@ -118,6 +136,11 @@ class Course:
     def ids(self) -> list[str]:
         """The ids of all exercises, in the order of the course."""
         return [f"{lesson}.{name}" for lesson, names in self.syllabus.items() for name in names]
+
+    @cached_property
+    def session(self) -> Session:
+        """What has been checked so far: what comes later is built on it."""
+        return Session()
 
     # --- Exercises --------------------------------------------------------------------------------
 

@@ -26,21 +26,16 @@ from .ready_made import name_elsewhere
 MISSING = object()
 Version = TypeVar("Version")
 
-# Of this session, {name: the learner's version that passed its check}, and the one that was checked
-# last, if it did not pass.
-PASSED: dict[str, object] = {}
-FAILED: dict[str, object] = {}
-
 
 def checked(name: str, version: object, passed: bool) -> None:
     """Note what became of a piece."""
-    FAILED.pop(name, None)
-    (PASSED if passed else FAILED)[name] = version
+    current().session.checked(name, version, passed)
 
 
 def to_build_on(name: str) -> Any:
     """What later cells get for a piece: the learner's version that passed, or the stand-by."""
-    return PASSED[name] if name in PASSED else current().stand_by(name)
+    passed = current().session.passed
+    return passed[name] if name in passed else current().stand_by(name)
 
 
 def earlier(name: str) -> tuple[str, ...]:
@@ -62,7 +57,7 @@ def standing_by(namespace: dict[str, Any], name: str, missing: bool = True) -> I
     replaced, put = {}, {}
     for piece in earlier(name):
         there = namespace.get(piece, MISSING)
-        passed = there is not MISSING and PASSED.get(piece, MISSING) is there
+        passed = there is not MISSING and current().session.passed.get(piece, MISSING) is there
         if not passed and (there is not MISSING or missing):
             replaced[piece] = there
             namespace[piece] = put[piece] = to_build_on(piece)

@@ -4,8 +4,8 @@ import linecache
 
 import pytest
 
-from autograder.engine import pieces
-from course import mine
+from autograder.engine.course import Session
+from course import COURSE, mine
 from course.checks import LESSONS
 from course.stubs import file_of
 
@@ -18,8 +18,7 @@ def learner(tmp_path, monkeypatch):
     for module in LESSONS:
         (tmp_path / "exercises" / f"{module}.py").write_text(file_of(module))
     monkeypatch.chdir(tmp_path / "notebooks")
-    monkeypatch.setattr(pieces, "PASSED", {})
-    monkeypatch.setattr(pieces, "FAILED", {})
+    monkeypatch.setitem(vars(COURSE), "session", Session())
     monkeypatch.setattr(mine, "LOADED", {})
     monkeypatch.setattr(mine, "VERDICTS", {})
     return tmp_path / "exercises"

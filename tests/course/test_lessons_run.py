@@ -64,16 +64,16 @@ _connect, _socket.socket.connect = _socket.socket.connect, _refuse
 # What a part that goes deeper binds, draws and solves, is gone behind it.
 REMEMBER = """
 import torch as _torch
-from autograder.engine import pieces as _pieces
+from course import COURSE as _course
 _kept, _drawn = dict(globals()), _torch.get_rng_state()
-_passed, _failed = dict(_pieces.PASSED), dict(_pieces.FAILED)
+_session = _course.session
+vars(_course)["session"] = type(_session)(dict(_session.passed), dict(_session.failed))
 """
 FORGET = """
 for _name in [name for name in globals() if not name.startswith("_")]:
     del globals()[_name]
 globals().update({name: value for name, value in _kept.items() if not name.startswith("_")})
-_pieces.PASSED.clear(), _pieces.PASSED.update(_passed)
-_pieces.FAILED.clear(), _pieces.FAILED.update(_failed)
+vars(_course)["session"] = _session
 _torch.set_rng_state(_drawn)
 None
 """

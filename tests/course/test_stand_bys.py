@@ -13,6 +13,7 @@ import torch
 
 from autograder.doors.workers import check_file
 from autograder.engine import pieces
+from autograder.engine.course import Session
 from autograder.engine.examine import BORROWED, examine, examine_learners
 from course import COURSE
 from course.checks import all_exercises, find
@@ -278,7 +279,7 @@ def test_names_are_bound_as_before_when_a_check_is_over(monkeypatch):
         return x
 
     namespace = {"softmax": softmax}
-    monkeypatch.setattr(pieces, "PASSED", {})
+    monkeypatch.setitem(vars(COURSE), "session", Session())
     with pieces.standing_by(namespace, "self_attention"):
         assert namespace["softmax"] is COURSE.stand_by("softmax")
         assert namespace["causal_mask"] is COURSE.stand_by("causal_mask")
@@ -287,7 +288,7 @@ def test_names_are_bound_as_before_when_a_check_is_over(monkeypatch):
     assert namespace == {"softmax": softmax, "padding_mask": "bound meanwhile"}
     with pieces.standing_by(namespace, "self_attention", missing=False):
         assert namespace.keys() == {"softmax", "padding_mask"}
-    pieces.PASSED["softmax"] = softmax
+    COURSE.session.checked("softmax", softmax, passed=True)
     with pieces.standing_by(namespace, "self_attention"):
         assert namespace["softmax"] is softmax
     namespace["softmax"] = "another attempt, not checked"

@@ -6,8 +6,9 @@ import pytest
 
 from autograder.doors.workers import check_file
 from autograder.engine import pieces
+from autograder.engine.course import Session
 from autograder.engine.examine import examine
-from course import mine, work
+from course import COURSE, mine, work
 from course.checks import find
 from course.work import after_check, keep, records
 
@@ -101,7 +102,7 @@ def test_a_damaged_record_is_begun_anew(learner, cell):
 
 def test_without_a_folder_nothing_is_written(tmp_path, monkeypatch, cell):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pieces, "PASSED", {})
+    monkeypatch.setitem(vars(COURSE), "session", Session())
     assert work.folder() is None
     assert checked(cell(RIGHT, "causal_mask"))[1] == ""
     assert list(tmp_path.iterdir()) == []

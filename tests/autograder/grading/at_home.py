@@ -22,7 +22,7 @@ import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from autograder.doors import notebook as door
-from autograder.engine import limits, pieces
+from autograder.engine import limits
 from autograder.engine.course import current
 from autograder.grading.judge import Judge
 from autograder.notebooks.cell_names import imported_from
@@ -33,8 +33,7 @@ VERDICTS = []  # of the cell that runs
 def run(path, shell):
     """{grade id: [points, diagnosis]} of a notebook."""
     shell.reset()
-    pieces.PASSED.clear()
-    pieces.FAILED.clear()
+    vars(current()).pop("session", None)
     earned = {}
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
