@@ -118,8 +118,8 @@ class Search:
         pivot = pivots(rest)[0]
         for second in self.ways:
             names = (*first, second)
-            known = self.exercise.mistake(first[0]) is self.exercise.mistake(second)
-            if not known and self.explains(names, pivot):
+            same = self.exercise.mistake(first[0]) is self.exercise.mistake(second)
+            if not same and self.explains(names, pivot):
                 together = self.explained_by(names)
                 if self.is_complete(together) and certain(rest):
                     found[names] = together

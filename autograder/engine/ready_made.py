@@ -94,8 +94,8 @@ def name_elsewhere(frame: FrameType, wanted: re.Pattern[str]) -> str:
         return ""
     parts = str(frame.f_globals.get("__name__")).split(".")
     library = parts[0]
-    known = is_numpys(frame) if library == "numpy" else library in LIBRARIES
-    if not known or not code.co_flags & CO_OPTIMIZED:  # a class, being imported
+    has_them = is_numpys(frame) if library == "numpy" else library in LIBRARIES
+    if not has_them or not code.co_flags & CO_OPTIMIZED:  # a class, being imported
         return ""
     if hasattr(sys.modules.get(library), code.co_name):
         return f"{library}.{code.co_name}"  # as people call it: numpy.eye lies in numpy.lib

@@ -35,33 +35,33 @@ def forgeable(plans):
     return FORGEABLE.format(names=", ".join(names[:MOST_NAMES]) + more) if names else ""
 
 
-def by_asserts(cell, known):
+def by_asserts(cell, planned):
     """The Result of a cell that scores itself, as nbgrader reads its outputs."""
-    return Result(known.grade_id, points_of(cell, known), known.points, "asserts")
+    return Result(planned.grade_id, points_of(cell, planned), planned.points, "asserts")
 
 
-def points_of(cell, known):
+def points_of(cell, planned):
     try:
         points, _ = determine_grade(cell)
     except (ValueError, KeyError):  # it claims more than there is
-        points = known.points
-    return 0.0 if points is None or points != points else min(max(points, 0.0), known.points)
+        points = planned.points
+    return 0.0 if points is None or points != points else min(max(points, 0.0), planned.points)
 
 
-def lost_to_stderr(cell, known):
+def lost_to_stderr(cell, planned):
     """A sentence if a cell has lost its points only because something was written to stderr; ""
     otherwise."""
     written = [each for each in cell.outputs if is_stderr(each)]
-    if not written or points_of(cell, known):
+    if not written or points_of(cell, planned):
         return ""
     others = [each for each in cell.outputs if not is_stderr(each)]
-    without = points_of(NotebookNode(cell | {"outputs": others}), known)
+    without = points_of(NotebookNode(cell | {"outputs": others}), planned)
     if not without:
         return ""
     said = " ".join("".join(each.text for each in written).split())
     said = said[: MOST_SAID - 1] + "…" if len(said) > MOST_SAID else said
     return (
-        f"{known.grade_id} earned 0 of {known.points:g} points only because something was "
+        f"{planned.grade_id} earned 0 of {planned.points:g} points only because something was "
         f"written to stderr, without which it would have earned {without:g}: {said!r}"
     )
 

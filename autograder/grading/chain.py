@@ -359,10 +359,10 @@ class Walk:
     def arrive(self, head, piece):
         """At the end, with what the head says about it."""
         found = self.found
-        known = head.state in ("good", "another key's")
-        if known and head.lines > self.number:
+        is_read = head.state in ("good", "another key's")
+        if is_read and head.lines > self.number:
             found.missing[0] = head.lines - self.number
-        elif known and not self.is_the_end(head):
+        elif is_read and not self.is_the_end(head):
             self.blame(found.lines)
         found.unfinished = bool(piece) and not found.missing.get(0)
         found.head = head.state if self.sealed or head.state != "missing" else "good"

@@ -30,16 +30,16 @@ def entries(
     cells = {c.metadata["nbgrader"]["grade_id"]: c for c in notebook.cells if is_known(c)}
     scores, comments = {}, {}
     said = comments_of(plan, results)
-    for known in plan.cells:
-        cell, name = cells.get(known.grade_id), known.grade_id
+    for planned in plan.cells:
+        cell, name = cells.get(planned.grade_id), planned.grade_id
         if name in results:
-            scores[name] = bounded(results[name].points, known.worth)
-        elif known.grade or known.task:  # for somebody to read; nothing, if nothing was written
-            score = determine_grade(cell)[0] if known.grade and cell is not None else None
-            scores[name] = bounded(score, known.worth)
-        if known.solution or known.task:
-            untouched = cell is None or compute_checksum(cell) == known.checksum
-            silent = untouched and not known.task
+            scores[name] = bounded(results[name].points, planned.worth)
+        elif planned.grade or planned.task:  # for somebody to read; nothing, if nothing was written
+            score = determine_grade(cell)[0] if planned.grade and cell is not None else None
+            scores[name] = bounded(score, planned.worth)
+        if planned.solution or planned.task:
+            untouched = cell is None or compute_checksum(cell) == planned.checksum
+            silent = untouched and not planned.task
             comments[name] = NO_RESPONSE if silent else said.get(name)
     return {"scores": scores, "comments": comments}
 

@@ -125,17 +125,17 @@ class NotebookRun:
             if finished or clock.left <= 0:
                 break
         for cell, step in zip(self.cells, self.steps):
-            if step.known is not None and step.known.grade_id not in self.graded.results:
+            if step.planned is not None and step.planned.grade_id not in self.graded.results:
                 self.give_up_on(cell, step)
-            if step.known is not None and step.kind == "run":
-                with_note(cell, self.graded.results[step.known.grade_id])
+            if step.planned is not None and step.kind == "run":
+                with_note(cell, self.graded.results[step.planned.grade_id])
         self.graded.events += self.canaries.events
 
     def through(self, box: Box) -> None:
         """Run and check everything that has not been done; run again what the rest needs."""
         if self.files:
             box.request("files", 20, files=list(self.files))
-        if any(step.kind == "run" and step.known is not None for step in self.steps):
+        if any(step.kind == "run" and step.planned is not None for step in self.steps):
             box.request("environment", 5, variables=ENVIRONMENT)
         ran = []
         for number, (cell, step) in enumerate(zip(self.cells, self.steps)):
@@ -157,7 +157,7 @@ class NotebookRun:
             self.look_below(box, number, ran)
 
     def run_cell(self, box: Box, cell: NotebookNode, step: Step, first: bool) -> None:
-        seconds, scored = self.limits.cell, first and step.known is not None
+        seconds, scored = self.limits.cell, first and step.planned is not None
         if scored:
             self.canaries.fly(box, step.scored.grade_id, cell.source)
         said = box.request("cell", seconds, source=cell.source, seconds=seconds)
@@ -169,8 +169,8 @@ class NotebookRun:
         errors = [each for each in cell.outputs if each.output_type == "error"]
         if said.get("failed") is True and not errors:
             cell.outputs.append(failure(UNSHOWN))
-        if step.known is not None:
-            self.score(cell, step.known)
+        if step.planned is not None:
+            self.score(cell, step.planned)
         self.shown += sum(len(str(output)) for output in cell.outputs)
         if self.shown > MOST_SHOWN:
             cell.outputs = [stream(TOO_MUCH)]
@@ -180,10 +180,10 @@ class NotebookRun:
             if each.ename == "TimeoutError":
                 self.graded.events.append(f"a cell was stopped after {seconds:g} seconds")
 
-    def score(self, cell: NotebookNode, known: Cell) -> None:
+    def score(self, cell: NotebookNode, planned: Cell) -> None:
         """A cell whose own asserts decide."""
-        self.graded.results[known.grade_id] = by_asserts(cell, known)
-        if lost := lost_to_stderr(cell, known):
+        self.graded.results[planned.grade_id] = by_asserts(cell, planned)
+        if lost := lost_to_stderr(cell, planned):
             self.graded.events.append(lost)
 
     def check_cell(self, box: Box, number: int, ran: list[str]) -> None:
@@ -275,8 +275,8 @@ class NotebookRun:
         elif step.kind == "run":
             self.deadly.add(self.number)
             cell.outputs = [failure(f"This cell {reason}")]
-            if step.known is not None:
-                self.score(cell, step.known)
+            if step.planned is not None:
+                self.score(cell, step.planned)
 
     def give_up_on(self, cell: NotebookNode, step: Step) -> None:
         result = Result(
@@ -295,7 +295,7 @@ class Step:
     """What is to be done with a code cell: run it, look at what it asks for, leave it out."""
 
     kind: str
-    known: Cell | None = None  # the plan's, if it is scored
+    planned: Cell | None = None  # the plan's, if it is scored
     asked: Asked | None = None
     name: str = ""
     note: str = ""
@@ -305,17 +305,17 @@ class Step:
     @property
     def scored(self) -> Cell:
         """The plan's cell, of a step that is scored."""
-        if self.known is None:
+        if self.planned is None:
             raise ValueError("this cell earns nothing")
-        return self.known
+        return self.planned
 
 
 def step_of(cell: NotebookNode, plan: Plan) -> Step:
-    known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
-    if known is None or not known.is_checked:
+    planned = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
+    if planned is None or not planned.is_checked:
         return Step("run")
-    asked = asked_of(known.source)
-    return Step(asked.kind, known, asked, asked.name) if asked else Step("run", known)
+    asked = asked_of(planned.source)
+    return Step(asked.kind, planned, asked, asked.name) if asked else Step("run", planned)
 
 
 def found_in(box: Box, wanted: Wanted) -> Any:

@@ -167,18 +167,18 @@ def put_back(notebook: NotebookNode, plan: Plan) -> NotebookNode:
     setup = missing_setup(notebook, plan)
     cells = [made_cell("code", source) for source in setup]
     for number, cell in enumerate(notebook.cells):
-        known = plan.cell(cell.metadata.pop("nbgrader", {}).get("grade_id"))
-        if known is not None and counts[known.grade_id] == number:
-            if known.locked and defines_more(cell, known):  # cells that were merged, perhaps
+        planned = plan.cell(cell.metadata.pop("nbgrader", {}).get("grade_id"))
+        if planned is not None and counts[planned.grade_id] == number:
+            if planned.locked and defines_more(cell, planned):  # cells that were merged, perhaps
                 cells.append(made_cell("code", cell.source))
-            cell = restored(known, cell)
+            cell = restored(planned, cell)
         cells.append(cell)
     notebook.cells = cells
-    for number, known in enumerate(plan.cells):
-        if known.grade_id not in copies and (known.grade or known.task):
+    for number, planned in enumerate(plan.cells):
+        if planned.grade_id not in copies and (planned.grade or planned.task):
             before = plan.cells[number - 1].grade_id if number else None
-            place = place_below_answer(notebook, known) or place_after(notebook, before)
-            notebook.cells.insert(place, restored(known))
+            place = place_below_answer(notebook, planned) or place_after(notebook, before)
+            notebook.cells.insert(place, restored(planned))
     kernelspec = json.loads(plan.kernelspec)
     notebook.metadata = NotebookNode({"language_info": {"name": "python"}})
     if kernelspec:
@@ -196,19 +196,19 @@ def copies_of(notebook, plan):
     """{grade id: the numbers of the cells that bear it}, for the plan's cells."""
     copies = {}
     for number, cell in enumerate(notebook.cells):
-        known = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
-        if known is not None:
-            copies.setdefault(known.grade_id, []).append(number)
+        planned = plan.cell(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if planned is not None:
+            copies.setdefault(planned.grade_id, []).append(number)
     return copies
 
 
-def the_one(notebook, numbers, known):
+def the_one(notebook, numbers, planned):
     """Which of several copies of a cell counts: of a check the first below the answer, else the
     last that something was done to."""
-    if known.is_checked:
-        below = place_below_answer(notebook, known)
+    if planned.is_checked:
+        below = place_below_answer(notebook, planned)
         return next((number for number in numbers if number >= below), numbers[-1])
-    done = [number for number in numbers if not is_empty(notebook.cells[number], known)]
+    done = [number for number in numbers if not is_empty(notebook.cells[number], planned)]
     return done[-1] if done else numbers[0]
 
 
@@ -221,30 +221,30 @@ def missing_setup(notebook, plan):
     return [source for source in plan.setup if not imported(source) <= there]
 
 
-def defines_more(cell, known):
+def defines_more(cell, planned):
     """Was something written into a locked cell that others may need?"""
-    new = set(names_defined(cell.source)) - set(names_defined(known.source))
+    new = set(names_defined(cell.source)) - set(names_defined(planned.source))
     return cell.cell_type == "code" and bool(new)
 
 
-def is_empty(cell, known):
+def is_empty(cell, planned):
     """Has nothing been done to this copy of a cell?"""
-    return not cell.source.strip() or cell.source == known.source
+    return not cell.source.strip() or cell.source == planned.source
 
 
-def restored(known, cell=None):
+def restored(planned, cell=None):
     """A cell as the plan has it; what is not locked keeps the learner's text."""
-    kept = known.source if cell is None or known.locked else cell.source
-    new = made_cell(known.cell_type, kept)
-    new.metadata["nbgrader"] = known.marks
-    if cell is not None and "attachments" in cell and known.cell_type == "markdown":
+    kept = planned.source if cell is None or planned.locked else cell.source
+    new = made_cell(planned.cell_type, kept)
+    new.metadata["nbgrader"] = planned.marks
+    if cell is not None and "attachments" in cell and planned.cell_type == "markdown":
         new.attachments = cell.attachments
     return new
 
 
-def place_below_answer(notebook, known):
+def place_below_answer(notebook, planned):
     """The index behind the last cell that defines what a check asks for; 0 if none does."""
-    asked = asked_of(known.source) if known.is_checked else None
+    asked = asked_of(planned.source) if planned.is_checked else None
     defining = [
         number
         for number, cell in enumerate(notebook.cells, start=1)

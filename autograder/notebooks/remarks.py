@@ -41,9 +41,9 @@ def of_changed(notebook, plan, copies):
     """Only of checks: other locked cells may hold hidden tests, which the learner's copy lacks."""
     changed = []
     for name, numbers in copies.items():
-        known = plan.cell(name)
-        text = notebook.cells[the_one(notebook, numbers, known)].source
-        if known.locked and asked_of(known.source) and text.strip() != known.source.strip():
+        planned = plan.cell(name)
+        text = notebook.cells[the_one(notebook, numbers, planned)].source
+        if planned.locked and asked_of(planned.source) and text.strip() != planned.source.strip():
             changed.append(name)
     if changed:
         yield f"had other text in {listed(changed)}, which is locked; it is as it was again"

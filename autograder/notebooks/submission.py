@@ -229,21 +229,21 @@ def worth_keeping(cells):
     """At most so many cells; those that nbgrader knows come first, in their places."""
     if len(cells) <= MOST_CELLS:
         return cells
-    known = {n for n, cell in enumerate(cells) if grade_id_of(cell)}
-    others = nearest(known, len(cells))
-    kept = sorted([*sorted(known)[:MOST_CELLS], *others[: max(0, MOST_CELLS - len(known))]])
+    marked = {n for n, cell in enumerate(cells) if grade_id_of(cell)}
+    others = nearest(marked, len(cells))
+    kept = sorted([*sorted(marked)[:MOST_CELLS], *others[: max(0, MOST_CELLS - len(marked))]])
     return [cells[n] for n in kept]
 
 
-def nearest(known, count):
-    """The numbers of all other cells, those beside known ones first."""
+def nearest(marked, count):
+    """The numbers of all other cells, those beside marked ones first."""
     far = [count] * count
     for numbers in (range(count), range(count - 1, -1, -1)):
         distance = count
         for n in numbers:
-            distance = 0 if n in known else distance + 1
+            distance = 0 if n in marked else distance + 1
             far[n] = min(far[n], distance)
-    return sorted((n for n in range(count) if n not in known), key=far.__getitem__)
+    return sorted((n for n in range(count) if n not in marked), key=far.__getitem__)
 
 
 def grade_id_of(cell):

@@ -178,20 +178,20 @@ class Classroom:
             names = {name: folder / f"{name}.ipynb" for name in self.notebooks}
             return Handed(student, folder, names, within=within)
         there = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
-        known = {name: path for name, path in there.items() if name in self.notebooks}
+        found = {name: path for name, path in there.items() if name in self.notebooks}
         others = [name for name in there if name not in self.notebooks]
-        missing = [name for name in self.notebooks if name not in known]
+        missing = [name for name in self.notebooks if name not in found]
         if len(missing) == 1 and len(others) == 1:  # it was given another name
-            known[missing[0]] = there[others[0]]
+            found[missing[0]] = there[others[0]]
         for name in missing:  # it may lie in a folder below
             below = handed_in.below(folder, f"{name}.ipynb")
-            if name not in known and len(below) == 1:
-                known[name] = below[0]
+            if name not in found and len(below) == 1:
+                found[name] = below[0]
         files, left_out = handed_in.beside(folder, self.directory.ignore)
         when, trouble = handed_in.handed_in_at(folder)
         troubles = tuple(filter(None, [trouble, *left_out]))
         times = when, bool(trouble)
-        return Handed(student, folder, known, tuple(others), *times, files, troubles, within)
+        return Handed(student, folder, found, tuple(others), *times, files, troubles, within)
 
     # --- The one who writes -----------------------------------------------------------------------
 

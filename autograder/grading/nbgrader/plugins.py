@@ -181,9 +181,9 @@ def sentence_on_source(directory):
     except MissingEntry:
         return ""
     except OperationalError as error:
-        known = trouble.of_gradebook(error)
-        if known:
-            raise CourseError(known) from None
+        said = trouble.of_gradebook(error)
+        if said:
+            raise CourseError(said) from None
         return ""  # nbgrader speaks of that
     return stale.sentence(plans, folder, name)
 
@@ -302,8 +302,8 @@ class SaveGrades(InCourse, SaveAutoGrades):
                 about["notebook"], about["assignment"], about["student"]
             )
             for grade in row.grades:
-                known = plan.cell(grade.cell.name)
-                if known is not None and asked_of(known.source):
+                planned = plan.cell(grade.cell.name)
+                if planned is not None and asked_of(planned.source):
                     grade.auto_score, grade.needs_manual_grade = None, True
             book.db.commit()
         return nb, resources

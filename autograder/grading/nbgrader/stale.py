@@ -33,17 +33,17 @@ def differences(plans, folder):
             yield f"{path.name} is new"
         elif there is not None:
             cells = plans[path.stem].cells
-            known = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
-            yield from between(there, known)
+            booked = {cell.grade_id: cell.points for cell in cells if cell.grade or cell.task}
+            yield from between(there, booked)
 
 
-def between(there, known):
+def between(there, booked):
     for name, points in there.items():
-        if name not in known:
+        if name not in booked:
             yield f"{name} is new"
-        elif points != known[name]:
-            yield f"{name} is worth {points:g} there, and {known[name]:g} in the gradebook"
-    yield from (f"{name} is gone" for name in known if name not in there)
+        elif points != booked[name]:
+            yield f"{name} is worth {points:g} there, and {booked[name]:g} in the gradebook"
+    yield from (f"{name} is gone" for name in booked if name not in there)
 
 
 def worth(path):

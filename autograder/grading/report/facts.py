@@ -198,7 +198,7 @@ def facts_of(classroom):
     kept = newest(classroom.root, classroom.assignment)
     kept = {student: record for student, record in kept.items() if student in graded}
     handed = {each.student: each for each in classroom.handed_in()}
-    known = {student.id: student for student in classroom.book.students}
+    enrolled = {student.id: student for student in classroom.book.students}
     template = template_of(plans)
     sources = sources_of(classroom, graded, template)
     groups = near_identical(sources, template)
@@ -208,11 +208,11 @@ def facts_of(classroom):
         course=classroom.directory.course_id,
         when=datetime.now(UTC),
         most=classroom.row.max_score,
-        names=names_of(known),
+        names=names_of(enrolled),
         points={student: standing.points for student, standing in graded.items()},
         late=sum(standing.penalty > 0 for standing in graded.values()),
         ungraded=sorted(set(handed) - set(graded)),
-        absent=sorted(set(known) - set(graded) - set(handed)),
+        absent=sorted(set(enrolled) - set(graded) - set(handed)),
         items=items_of(graded, plans, seen, sources, template),
         misconceptions=misconceptions_of(kept),
         looks=looks_of(graded, kept),
