@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from ..engine.broken_course import BrokenCourseError
 from ..engine.course import CourseNotFoundError, current, load, use
 from . import doctor
 
@@ -44,7 +45,7 @@ def run(arguments):
         if options.of:
             use(options.of)
         return options.run(options)
-    except CourseNotFoundError as error:
+    except (CourseNotFoundError, BrokenCourseError) as error:
         return complain(str(error))
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
@@ -103,7 +104,9 @@ def add_audit(commands):
     about = "show how well right and wrong answers are told apart, for every exercise"
     audit = add_command(commands, "audit", about, run_audit)
     audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
-    audit.add_argument("--seeds", type=int, default=3, metavar="N", help="how many (default 3)")
+    audit.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="how many (default 3)"
+    )
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
 
 
@@ -177,7 +180,7 @@ def own_commands(arguments):
         named = None
     try:
         return (use(named) if named else current()).commands
-    except CourseNotFoundError:
+    except (CourseNotFoundError, BrokenCourseError):  # who needs it says what is wrong
         return {}
 
 
@@ -221,6 +224,7 @@ def check_files(options):
         for report in check_file(str(path), exercises, options.seed, options.device):
             reports.append(report)
             show(report, options)
+            code = COULD_NOT if report.unchecked else code
     if not reports:
         return code or complain("There was nothing to check.")
     right = sum(report.passed for report in reports)

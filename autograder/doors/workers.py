@@ -21,6 +21,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ..engine.broken_course import BrokenCourseError, said_by
 from ..engine.course import VARIABLE, current, name_of
 from ..engine.limits import SECONDS, OutOfTime, address_space, time_limit
 
@@ -43,10 +44,11 @@ class Report:
     message: str = ""
     seconds: float = 0.0
     text: str = ""  # the same for people
+    unchecked: bool = False  # is the check itself broken?
 
     def as_json(self):
         fields = asdict(self)
-        del fields["text"]
+        del fields["text"], fields["unchecked"]
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -87,9 +89,17 @@ def check_file(name, exercises, seed=None, device="cpu", seconds=SECONDS):
 
 def failure(name, exercise_id, reason):
     """The Report on an exercise that could not be checked."""
-    most = current().find(exercise_id).max_score if exercise_id else 0
+    most = most_for(exercise_id) if exercise_id else 0
     text = f"✗ {exercise_id or name}: could not be checked (0 of {most} points)\n  {reason}"
     return Report(name, exercise_id, max_score=most, message=reason, text=text)
+
+
+def most_for(exercise_id):
+    """The points that an exercise is worth; 0 if the course's own check of it cannot be loaded."""
+    try:
+        return current().find(exercise_id).max_score
+    except BrokenCourseError:
+        return 0
 
 
 # --- The supervisor's side ------------------------------------------------------------------------
@@ -214,19 +224,18 @@ def work(task, pipe):
 
 def look_at(exercise_id, names, task):
     """Check one exercise; the fields of its Report."""
-    from ..engine.examine import examine_learners
-    from ..engine.pieces import checked
+    from ..engine.examine import not_checked
 
-    exercise = current().find(exercise_id)
-    if exercise.name not in names:
-        reason = f"The file does not define {exercise.name}."
-        report = asdict(failure(task.path, exercise_id, reason))
-        return {name: value for name, value in report.items() if name != "file"}
-    # A name that the file lacks stays missing: the file is to work by itself.
-    verdict = examine_learners(
-        exercise, names[exercise.name], names, False, task.seed, task.device, task.seconds
-    )
-    checked(exercise.name, names[exercise.name], verdict.passed)
+    name = exercise_id.rpartition(".")[2]
+    if name not in names:
+        return unlooked(failure(task.path, exercise_id, f"The file does not define {name}."))
+    try:
+        verdict = verdict_on(exercise_id, names, task)
+    except BrokenCourseError as error:
+        verdict = not_checked(exercise_id, most_for(exercise_id), error)
+    except Exception as error:  # whosever it is: no process has ended, and none is told so
+        reason = f"The check did not get to its end: {said_by(error)}."
+        return unlooked(failure(task.path, exercise_id, reason))
     return {
         "exercise": exercise_id,
         "passed": verdict.passed,
@@ -236,7 +245,28 @@ def look_at(exercise_id, names, task):
         "message": verdict.message,
         "seconds": round(verdict.seconds, 4),
         "text": verdict.text(),
+        "unchecked": verdict.unchecked,
     }
+
+
+def unlooked(report):
+    """The fields of the Report of a failure."""
+    return {name: value for name, value in asdict(report).items() if name != "file"}
+
+
+def verdict_on(exercise_id, names, task):
+    """The Verdict on what a file defines."""
+    from ..engine.examine import examine_learners
+    from ..engine.pieces import checked
+
+    exercise = current().find(exercise_id)
+    version = names[exercise.name]
+    # A name that the file lacks stays missing: the file is to work by itself.
+    verdict = examine_learners(
+        exercise, version, names, False, task.seed, task.device, task.seconds
+    )
+    checked(exercise.name, version, verdict.passed)
+    return verdict
 
 
 def confine(task):

@@ -18,7 +18,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from .broken_course import BrokenCourseError, held_by, imported, said_by, shown, where
 
 if TYPE_CHECKING:  # a course is told by names: all of this is imported when it is needed
     from torch import nn
@@ -119,6 +122,29 @@ class Course:
     handed_in: tuple[str, ...] = ()
     distribution: str = ""
 
+    def __post_init__(self) -> None:
+        lessons = {}
+        for lesson, names in self.syllabus.items():
+            if isinstance(names, str):
+                raise BrokenCourseError(
+                    self.place,
+                    f"the syllabus of {lesson} is a text and not a tuple; write ({names!r},), with "
+                    f"a comma",
+                )
+            for name in names:
+                if name in lessons:
+                    raise BrokenCourseError(
+                        self.place,
+                        f"two exercises are called {name}, in {lessons[name]} and in {lesson}; "
+                        f"names are unique in a course",
+                    )
+                lessons[name] = lesson
+
+    @property
+    def place(self) -> str:
+        """What is said to be broken, if the course itself is."""
+        return f"course {self.id}"
+
     def __repr__(self) -> str:
         """What a notebook shows below a cell that ends with `autograder.use(…)`."""
         return f"<course {self.id}: {self.title}>"
@@ -152,10 +178,20 @@ class Course:
     def exercises_of(self, lesson: str) -> tuple[Exercise, ...]:
         """The Exercises of one lesson, in its order."""
         if lesson not in self.bound:
-            module = importlib.import_module(f"{self.checks}.{lesson}")
-            found = [getattr(module, name) for name in self.syllabus[lesson]]
-            self.bound[lesson] = tuple(map(self.bind, found))
+            module = self.module(f"{self.checks}.{lesson}")
+            found = {name: held_by(module, name) for name in self.syllabus[lesson]}
+            for name, exercise in found.items():
+                place = shown(module.__file__ or module.__name__)
+                if not hasattr(exercise, "must_work"):  # its class is not imported only for this
+                    kind = type(exercise).__name__
+                    raise BrokenCourseError(place, f"{name} is no Exercise, but of type {kind}")
+                exercise.must_work(f"{lesson}.{name}", place)
+            self.bound[lesson] = tuple(map(self.bind, found.values()))
         return self.bound[lesson]
+
+    def module(self, name: str) -> ModuleType:
+        """One of its modules; a BrokenCourseError says why there is none."""
+        return imported(name, self.folders.values())
 
     def bind(self, exercise: Exercise) -> Exercise:
         """An Exercise that knows where its model answer and its mistakes lie."""
@@ -199,12 +235,11 @@ class Course:
 
     def stand_by(self, name: str) -> Implementation:
         """The stand-by of an exercise."""
-        module = importlib.import_module(f"{self.stand_bys}.{self.lesson_of[name]}")
-        return getattr(module, name)
+        return held_by(self.module(f"{self.stand_bys}.{self.lesson_of[name]}"), name)
 
     def stand_in(self, name: str, **arguments: Any) -> nn.Module:
         """A stand-in, made anew."""
-        return getattr(importlib.import_module(self.stand_ins), name)(**arguments)
+        return held_by(self.module(self.stand_ins), name)(**arguments)
 
     def points_call(self, function: str) -> PointsCall | None:
         """The PointsCall about a function's name; None if its calls earn nothing."""
@@ -314,10 +349,12 @@ def of_entry_point(point: EntryPoint) -> Course:
     """The Course that is installed so."""
     try:
         found = point.load()
-    except (ImportError, AttributeError) as error:
+    except BrokenCourseError:
+        raise
+    except Exception as error:
         raise CourseNotFoundError(
-            f"The course {point.name!r} is installed, and cannot be loaded: {error}."
-        ) from None
+            f"The course {point.name!r} is installed, and cannot be loaded: {because(error)}"
+        ) from error
     if not isinstance(found, Course):
         raise CourseNotFoundError(
             f"{point.name!r} is installed, and is no Course, but of type {type(found).__name__}."
@@ -340,11 +377,20 @@ def named(name: str) -> Course:
                 f"There is no course called {name!r}: it is no installed one "
                 f"({', '.join(sorted(points)) or 'none is'}), and no folder of a package."
             )
-    except (ImportError, AttributeError) as error:
-        raise CourseNotFoundError(f"The course {name!r} cannot be had: {error}.") from None
+    except (BrokenCourseError, CourseNotFoundError):
+        raise
+    except Exception as error:
+        raise CourseNotFoundError(f"The course {name!r} cannot be had: {because(error)}") from error
     if not isinstance(found, Course):
         raise CourseNotFoundError(f"{name!r} is no Course, but of type {type(found).__name__}.")
     return found
+
+
+def because(error: Exception) -> str:
+    """What a course's package raises while it is imported, with its line."""
+    if isinstance(error, ImportError | AttributeError):
+        return f"{error}."
+    return str(BrokenCourseError(where(error), said_by(error)))
 
 
 def name_of(course: Course) -> str:

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 import torch
 
+from .broken_course import BrokenCourseError, clause, innermost, said_by, where
 from .compare import differences
+from .course import current
 from .drawing import Draw
 from .exercise import Exercise, Property
 from .mistakes import build
-from .trial import Answer, Implementation, Modules, Probe, Trial, ask
+from .trial import UNCOMPARABLE, Answer, Implementation, Modules, Probe, Problem, Trial, ask
 
 ALWAYS = 1  # the seed of the exam that is the same in every check
 
@@ -55,17 +57,46 @@ class Exam:
     def asked_by(self, probe: Probe) -> tuple[Trial, Answer]:
         """(the trial that a probe draws, what the model answer is)"""
         if probe not in self.drawn:
-            trial = probe(Draw(self.seed, probe.__name__, self.exercise.reference))
+            trial = self.draw(probe)
             self.drawn[probe] = trial, self.expected(probe, trial)
         return self.drawn[probe]
+
+    def draw(self, probe: Probe) -> Trial:
+        reference = self.exercise.reference
+        try:
+            trial = probe(Draw(self.seed, probe.__name__, reference))
+        except Exception as error:
+            place = where(error, current().folders.values())
+            raise BrokenCourseError(f"probe {probe.__name__}, {place}", said_by(error)) from error
+        if not isinstance(trial, Trial):
+            kind = type(trial).__name__
+            raise BrokenCourseError(f"probe {probe.__name__}", f"it gives no Trial, but {kind}")
+        return trial
 
     def expected(self, probe: Probe, trial: Trial) -> Answer:
         kept = kept_of(self.exercise, self.device)
         if not trial.constant:
-            return self.ask(self.exercise.reference, trial)
+            return self.model_answer(probe, trial)
         if probe not in kept.constants:
-            kept.constants[probe] = self.ask(self.exercise.reference, trial)
+            kept.constants[probe] = self.model_answer(probe, trial)
         return kept.constants[probe]
+
+    def model_answer(self, probe: Probe, trial: Trial) -> Answer:
+        """What the model answer is. If it raises, no learner's answer can be judged by it, unless
+        an error is what the trial asks for."""
+        answer = self.ask(self.exercise.reference, trial)
+        problem, asked_by = answer.problem, f"asked by probe {probe.__name__}"
+        if problem is not None and not trial.raises and not is_of_memory(problem):
+            place = innermost([frame[:2] for frame in problem.frames], current().folders.values())
+            raise BrokenCourseError(
+                f"model answer {self.exercise.name}, {place}, {asked_by}",
+                clause(problem.kind, problem.message),
+            )
+        if problem is None and UNCOMPARABLE in answer.facts:
+            raise BrokenCourseError(
+                f"model answer {self.exercise.name}, {asked_by}", "the trial's digest fails on it"
+            )
+        return answer
 
     def answer_of(self, ways: tuple[str, ...], probe: Probe) -> Answer | None:
         """What mistakes made in these ways answer; None if they do not go together."""
@@ -94,6 +125,11 @@ class Exam:
         modules = kept_of(self.exercise, self.device).modules
         with torch.random.fork_rng(devices=[]):
             return ask(implementation, trial, self.device, made=modules)
+
+
+def is_of_memory(problem: Problem) -> bool:
+    """Did it take more memory than there is? Then a learner's code may have left none."""
+    return "Memory" in problem.kind or "allocate memory" in problem.message
 
 
 class Kept:

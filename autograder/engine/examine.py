@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from . import limits, pieces
+from .broken_course import BrokenCourseError
 from .compare import Difference, differences
 from .course import current
 from .diagnose import BESIDES, Diagnosis, Record, diagnose
@@ -128,6 +129,13 @@ def stopped(
     verdict.missing = [promise.says for promise in exercise.properties]
     verdict.explanation = [sentence]
     verdict.line = line
+    return verdict
+
+
+def not_checked(exercise_id: str, max_score: int, error: BrokenCourseError) -> Verdict:
+    """The Verdict where the check itself is broken: nothing is known of the learner's code."""
+    verdict = Verdict(exercise_id, 0, max_score, None, explanation=[error.told])
+    verdict.unchecked = True
     return verdict
 
 

@@ -9,7 +9,6 @@ a file, and are read when they are asked for.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import mistake_files
+from .broken_course import BrokenCourseError, held_by, imported
 from .mistake_files import Mistake
 from .spans import Edit
 from .trial import Implementation, Probe
@@ -82,6 +82,32 @@ class Exercise:
     def name(self) -> str:
         return self.id.partition(".")[2]
 
+    def must_work(self, wanted: str, place: str) -> None:
+        """A BrokenCourseError if nothing could be checked with this.
+
+        Args:
+            wanted: the id that it has in the syllabus.
+            place: where it is written.
+        """
+        if self.id != wanted:
+            name = wanted.partition(".")[2]
+            said = f"the id of {name} is {self.id!r}; by the syllabus it is {wanted!r}"
+            raise BrokenCourseError(place, said)
+        for promise in self.properties:
+            said = f"the property {promise.name!r} of {self.name}"
+            if not isinstance(promise.probes, tuple | list):
+                given = getattr(promise.probes, "__name__", "…")
+                said = f"the probes of {said} are no tuple; write ({given},), with a comma"
+                raise BrokenCourseError(place, said)
+            for probe in promise.probes:
+                if not callable(probe) or not hasattr(probe, "__name__"):
+                    kind = type(probe).__name__
+                    said = f"a probe of {said} is no function with a name, but of type {kind}"
+                    raise BrokenCourseError(place, said)
+        if not any(promise.probes for promise in self.properties):
+            said = f"no property of {self.name} has a probe: nothing is tried"
+            raise BrokenCourseError(place, said)
+
     @property
     def max_score(self) -> int:
         return sum(promise.points for promise in self.properties)
@@ -89,12 +115,21 @@ class Exercise:
     @cached_property
     def reference(self) -> Implementation:
         """The model answer."""
-        return getattr(importlib.import_module(f"{self.package}.{self.module}"), self.name)
+        found = held_by(imported(f"{self.package}.{self.module}"), self.name)
+        if not callable(found):
+            place = f"{self.package}.{self.module}"
+            raise BrokenCourseError(place, f"{self.name} is neither a function nor a class")
+        return found
 
     @cached_property
     def source(self) -> str:
         """The reference's own lines, which mistakes are edits of."""
-        return inspect.getsource(self.reference)
+        try:
+            return inspect.getsource(self.reference)
+        except (OSError, TypeError):
+            place = f"{self.package}.{self.module}"
+            sentence = f"{self.name} has no source that mistakes could be made in: write its `def`"
+            raise BrokenCourseError(place, sentence) from None
 
     @cached_property
     def source_place(self) -> tuple[str, int]:

@@ -9,7 +9,6 @@ while it is built and called. What a cell worked out with them before that is no
 """
 
 import contextlib
-import importlib
 import inspect
 import os
 import re
@@ -128,7 +127,7 @@ def known_code() -> dict[int, Known]:
     course = current()
     for lesson, names in course.syllabus.items():
         if course.stand_bys:
-            importlib.import_module(f"{course.stand_bys}.{lesson}")
+            course.module(f"{course.stand_bys}.{lesson}")
         for place in (course.stand_bys, course.reference):
             module = sys.modules.get(f"{place}.{lesson}")
             if module is not None and module.__name__ not in LOOKED_THROUGH:

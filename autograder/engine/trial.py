@@ -80,6 +80,7 @@ class Trial:
             asked once, and ready-made functions are not watched for.
         tolerance: how much more than usual numbers may differ.
         numpy: hand arrays over as NumPy's, and expect NumPy's back.
+        raises: an error is the right answer: the same one as the model answer's.
     """
 
     calls: list[Call]
@@ -94,6 +95,7 @@ class Trial:
     constant: bool = False
     tolerance: float = 1.0
     numpy: bool = False
+    raises: bool = False
 
     def but(self, **changes: Any) -> Trial:
         """The same trial with other arguments: `trial.but(gradients=True)`."""
@@ -145,6 +147,7 @@ def probe(name: str, make: Callable[..., Trial], *given: Any, **named: Any) -> P
 # doubles the time.
 NOTHING, PIECES = range(2)
 Watch = int | list[str]
+UNCOMPARABLE = "something of the right kind came back"  # the fact that a digest failed
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
@@ -209,7 +212,7 @@ def digested(answer: Answer, digest: Digest) -> Answer:
     try:
         return digest(answer)
     except Exception:
-        return Answer({}, answer.facts | {"something of the right kind came back": False})
+        return Answer({}, answer.facts | {UNCOMPARABLE: False})
 
 
 def perform(

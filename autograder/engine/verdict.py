@@ -30,6 +30,7 @@ class Verdict:
         name, yours, expected: arrays to show side by side, if there are any.
         printed: what the learner's code printed.
         unwatched: did something stop us from seeing what ran?
+        unchecked: was the check itself broken, so that nothing is known of the answer?
         built_on: ids of the course's own pieces that it called, in the place of the learner's.
         hints: three steps.
     """
@@ -49,6 +50,7 @@ class Verdict:
     expected: torch.Tensor | None = None
     printed: str = ""
     unwatched: bool = False
+    unchecked: bool = False
     built_on: list[str] = field(default_factory=list)
     hints: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -61,6 +63,10 @@ class Verdict:
     def headline(self) -> str:
         mark = "✓" if self.passed else "✗"
         verdict = "all is right" if self.passed else "not yet right"
+        if self.unchecked:
+            verdict = "could not be checked"
+        if not self.max_score:  # the exercise itself could not be loaded
+            return f"{mark} {self.exercise}: {verdict}"
         return f"{mark} {self.exercise}: {verdict} ({self.score} of {self.max_score} points)"
 
     @property

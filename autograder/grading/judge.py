@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ..engine.broken_course import BrokenCourseError
 from ..engine.card import card
 from ..engine.course import current
 from ..engine.diagnose import Record
 from ..engine.exam import Exam
-from ..engine.examine import SHORTCUTS, stopped, too_long, try_everything, verdict_on
+from ..engine.examine import SHORTCUTS, not_checked, stopped, too_long, try_everything, verdict_on
 from ..engine.exercise import Exercise
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
@@ -157,6 +158,10 @@ class Judge:
         except EndedError as end:
             verdict = end.verdict or stopped(exercise, self.seed_of(exercise), f"Your code {end}")
             raise CheckEndedError(str(end), result_of(cell, verdict)) from end
+        except BrokenCourseError as error:  # the author's to mend; then grade again
+            result = result_of(cell, not_checked(exercise.id, exercise.max_score, error))
+            result.trouble = f"{exercise.id} could not be judged ({text(str(error))})"
+            return result
         except Exception as error:  # an answer as nobody imagined: it must not end the whole run
             sentence = "What your code gives could not be compared with what is expected."
             result = result_of(cell, stopped(exercise, self.seed_of(exercise), sentence))

@@ -29,7 +29,7 @@ DEEPEST = 40  # lists in lists
 LONGEST_DICT = 2000  # keys that are made to collide take the square of their number
 
 PLAIN = {kind.__name__: kind for kind in (Answer, Call, Problem, StandIn, Trial)}
-NEVER_SENT = ("digest",)  # functions stay with the judge
+NEVER_SENT = ("digest", "raises")  # what is expected, and functions, stay with the judge
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (

@@ -19,6 +19,7 @@ from course.checks import find
 from course.stubs import stub_of
 
 from .sandbox.attacks import RIGHT
+from .tiny_course import Tiny
 
 HOME = Path(__file__).resolve().parents[2]
 LIMITS = Limits(cell=20.0, check=20.0, total=60.0, memory=2**30, disk=2**23)
@@ -167,3 +168,11 @@ def descendants(parent):
         found += new
         waiting += new
     return found
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """A course of one exercise; the other tests' course comes back afterwards."""
+    monkeypatch.setattr("autograder.engine.course.CHOSEN", [])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return Tiny(tmp_path)
