@@ -43,7 +43,7 @@ def counts():
     found = {
         "exercises": len(EXERCISES),
         "mistakes": sum(len(exercise.mistakes) for exercise in EXERCISES.values()),
-        "pairs": sum(len(list(pairs_of(exercise))) for exercise in EXERCISES.values()),
+        "pairs": sum(len(list(pairs_of(exercise.mistakes))) for exercise in EXERCISES.values()),
         "right": len(bank.everything("correct")),
         "wrong": len(bank.everything("wrong")),
         "hostile": len(ATTACKS),
@@ -76,7 +76,7 @@ def test_the_matrix_counts_what_there_is():
         expected = (
             known,
             known,
-            len(list(pairs_of(exercise))),
+            len(list(pairs_of(exercise.mistakes))),
             known * len(DISGUISES),
             right,
             wrong,

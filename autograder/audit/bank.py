@@ -14,6 +14,7 @@ to be recognised: an id; `a + b` for two that are both to be recognised, or at l
 
 import linecache
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ from ..engine.course import current
 from ..engine.trial import Implementation
 
 HEAD = re.compile(r"^# %% (\w+): (.+)$")
+KINDS = ("correct", "wrong")
+SECTION = "# %%"
 EXPECT = re.compile(r"^# expect: (.+)$")
+
+
+class EntryError(ValueError):
+    """An answer of the bank that cannot be run; says which, and why."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,26 @@ class Entry:
         filename = f"{self.path}:{self.line}"
         linecache.cache[filename] = (0, None, self.source.splitlines(keepends=True), filename)
         names: dict[str, Any] = {"__name__": "answer"}
-        exec(compile(self.source, filename, "exec"), names)
-        return names[self.exercise.partition(".")[2]]
+        try:
+            exec(compile(self.source, filename, "exec"), names)
+        except Exception as error:
+            text = error.msg if isinstance(error, SyntaxError) else str(error)
+            line = line_in(error, filename)
+            place = f"{self.path}:{line or self.line} ({self.title})"
+            raise EntryError(f"{place} cannot be run: {type(error).__name__}: {text}") from error
+        name = self.exercise.partition(".")[2]
+        if name not in names:
+            raise EntryError(f"{filename} ({self.title}) does not define {name}")
+        return names[name]
+
+    def unclear(self, known: set[str]) -> str:
+        """A clause if it doesn't say which of the known mistakes is to be recognised."""
+        if not self.expect:
+            return "it does not say what is to be recognised: `# expect: …` is missing below it"
+        strange = [name for name in re.split(r" or | \+ ", self.expect) if name not in known]
+        if not strange:
+            return ""
+        return f"`# expect: {self.expect}` names no mistake; there are: {', '.join(sorted(known))}"
 
     def may_be_told(self, diagnosis: str | None, also: str | None = None) -> bool:
         """Is this what an honest diagnosis may say?"""
@@ -64,14 +89,14 @@ def folder() -> Path:
 def read(kind: str, lesson: str) -> list[Entry]:
     """The entries of a lesson, of kind "correct" or "wrong"."""
     path = folder() / kind / f"{lesson}.py"
-    if not path.is_file():
+    if not current().bank or not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
     heads = [(number, found) for number, text in enumerate(lines) if (found := HEAD.match(text))]
     shared = lines[: heads[0][0]] if heads else []
     entries = []
     for (start, head), end in zip(heads, [*(n for n, _ in heads[1:]), len(lines)]):
-        expect = EXPECT.match(lines[start + 1])
+        expect = EXPECT.match(lines[start + 1]) if lines[start + 1 :] else None
         gap = [""] * (start - len(shared))
         source = "\n".join([*shared, *gap, *lines[start:end]]) + "\n"
         where = f"{kind}/{path.name}"
@@ -86,6 +111,46 @@ def read(kind: str, lesson: str) -> list[Entry]:
             )
         )
     return entries
+
+
+def faults(lessons: Iterable[str]) -> Iterator[str]:
+    """What stands in the bank, and belongs to no exercise of these lessons."""
+    course = current()
+    if not course.bank:
+        return
+    if not folder().is_dir():
+        yield f"bank: {course.bank} is no folder"
+        return
+    for kind in KINDS:
+        for path in sorted((folder() / kind).glob("*.py")):
+            place = f"bank: {kind}/{path.name}"
+            if path.stem in lessons:
+                text = path.read_text(encoding="utf-8")
+                yield from (f"{place}:{said}" for said in strays(text, course.syllabus[path.stem]))
+            elif path.stem not in course.lessons:
+                yield f"{place} belongs to no lesson; there are: {', '.join(course.lessons)}"
+
+
+def strays(text: str, names: Iterable[str]) -> Iterator[str]:
+    """Sections of a file that are answers to none of these exercises, by their lines."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = HEAD.match(line)
+        if head and head[1] not in names:
+            there = ", ".join(names)
+            yield f"{number} there is no exercise called {head[1]} here; there are: {there}"
+        elif line.startswith(SECTION) and not head:
+            yield f"{number} `{line}` begins no section: write `{SECTION} exercise: title`"
+
+
+def line_in(error: Exception, filename: str) -> int | None:
+    """The line of a source that an exception comes from."""
+    if isinstance(error, SyntaxError):
+        return error.lineno
+    trace, line = error.__traceback__, None
+    while trace is not None:
+        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == filename else line
+        trace = trace.tb_next
+    return line
 
 
 def everything(kind: str) -> list[Entry]:

@@ -6,21 +6,39 @@ are those of an example.
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
 
 from ..engine.course import current
 from ..engine.diffs import GAP
+from ..engine.exam import kept_of
 from ..engine.examples import with_numbers
 from ..engine.exercise import Exercise
 from ..engine.mistake_files import Mistake, MistakeFileError
 from ..engine.mistakes import edits_of
 
+Complain = Callable[[MistakeFileError], object]
 
-def chapter(exercise: Exercise) -> Iterator[str]:
-    """The Markdown of one exercise, in lines."""
+
+def give_up(error: MistakeFileError) -> None:
+    raise error
+
+
+def chapter(exercise: Exercise, complain: Complain = give_up) -> Iterator[str]:
+    """The Markdown of one exercise, in lines.
+
+    Args:
+        complain: is told of what does not fit; the book goes on with the rest.
+    """
+    for _ in kept_of(exercise, "cpu").always.questions():  # or say why there is no example
+        pass
+    try:
+        mistakes = exercise.mistakes
+    except MistakeFileError as error:
+        complain(error)
+        mistakes = ()
     yield f"# {exercise.id}: what goes wrong"
     yield ""
     yield "A right answer keeps these promises:"
@@ -29,18 +47,21 @@ def chapter(exercise: Exercise) -> Iterator[str]:
         points = "1 point" if promise.points == 1 else f"{promise.points} points"
         yield f"- {promise.says} ({points})"
     yield ""
-    yield f"{len(exercise.mistakes)} mistakes are known."
-    for mistake in exercise.mistakes:
+    yield f"{len(mistakes)} mistakes are known."
+    for mistake in mistakes:
         yield ""
-        yield from section(exercise, mistake)
+        yield from section(exercise, mistake, complain)
 
 
-def section(exercise: Exercise, mistake: Mistake) -> Iterator[str]:
+def section(exercise: Exercise, mistake: Mistake, complain: Complain = give_up) -> Iterator[str]:
     """The Markdown of one mistake, in lines."""
     yield f"## {mistake.id}"
     yield ""
     for number, (way, diff) in enumerate(mistake.ways.items()):
-        edits_of(exercise, way)  # or say why it does not apply
+        try:
+            edits_of(exercise, way)
+        except MistakeFileError as error:
+            complain(error)
         if number:
             yield from ("", "or", "")
         yield "```python" if diff.whole else "```diff"
@@ -63,16 +84,20 @@ def main(options: Namespace) -> int:
     torch.set_num_threads(1)
     try:
         exercises = [current().find(name) for name in options.exercises or current().ids]
-        text = "\n\n".join("\n".join(chapter(exercise)) for exercise in exercises) + "\n"
-    except (KeyError, MistakeFileError) as error:
+    except KeyError as error:
         print(error.args[0], file=sys.stderr)
         return 2
+    faults: list[MistakeFileError] = []
+    chapters = ["\n".join(chapter(exercise, faults.append)) for exercise in exercises]
+    text = "\n\n".join(chapters) + "\n"
     if not options.output:
         print(text, end="")
-        return 0
-    try:
-        Path(options.output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        print(f"{options.output} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 2
-    return 0
+    else:
+        try:
+            Path(options.output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            print(f"{options.output} cannot be written: {error.strerror}.", file=sys.stderr)
+            return 2
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 2 if faults else 0

@@ -7,6 +7,7 @@ and never given the name of a mistake that was not made. Then the time of a chec
 
 import itertools
 import statistics
+import string
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,11 +18,11 @@ from ..engine.compare import Difference, differences
 from ..engine.course import current
 from ..engine.diagnose import Record
 from ..engine.exam import Exam
-from ..engine.examine import broken_properties, examine, sit, try_everything
+from ..engine.examine import SHORTCUTS, broken_properties, examine, sit, try_everything
 from ..engine.exercise import Exercise
 from ..engine.isolation import undisturbed
 from ..engine.limits import UNHURRIED
-from ..engine.mistake_files import Mistake
+from ..engine.mistake_files import Mistake, MistakeFileError, shown
 from ..engine.mistakes import build, ways_of
 from ..engine.subject import LocalSubject
 from ..engine.trial import Implementation
@@ -87,16 +88,71 @@ class Row:
 def audit(exercise: Exercise, seeds: Iterable[int]) -> Row:
     """The Row of one exercise. Everything has to hold for every seed."""
     row, exams = Row(exercise.id), exams_of(exercise, seeds)
-    ways = list(ways_of(exercise, lambda error: row.faults.append(str(error))))
-    if row.faults:
-        row.mistakes = len(ways) + len(row.faults)
-        return row
     audit_reference(exams, row)
-    audit_mistakes(exams, row)
-    audit_disguises(exams, row, exercise.mistakes)
+    try:
+        mistakes = mistakes_that_fit(exercise, row)
+    except MistakeFileError as error:  # then no wrong answer can be named
+        row.faults.append(str(error))
+        audit_right_answers(exams, row)
+        return row
+    audit_words(exams[0], row)
+    audit_mistakes(exams, row, mistakes)
+    audit_disguises(exams, row, mistakes)
     audit_right_answers(exams, row)
     audit_wrong_answers(exams, row)
     return row
+
+
+def mistakes_that_fit(exercise: Exercise, row: Row) -> list[Mistake]:
+    """The mistakes that can be made in all their ways; what does not fit is a fault."""
+    row.mistakes = len(exercise.mistakes)
+    fit = set(ways_of(exercise, lambda error: row.faults.append(str(error))))
+    whole = []
+    for mistake in exercise.mistakes:
+        if not fit.issuperset(mistake.ways):
+            continue
+        if build(exercise, (mistake.id,)) is None:
+            row.faults.append(
+                f"mistake {mistake.id}: with its diff, the code does not run any more"
+            )
+            continue
+        whole.append(mistake)
+    return whole
+
+
+def audit_words(exam: Exam, row: Row) -> None:
+    """Every {name} in a message is a size, an argument of some probe, or a measure."""
+    exercise, known = exam.exercise, set(exam.exercise.measures)
+    with undisturbed(exam.seed):
+        for question in exam.questions():
+            trial = question.trial
+            known |= set(trial.sizes) | set(trial.build or {}) | set(trial.options)
+            for call in trial.calls:
+                known |= set(call.arguments) | set(call.options)
+    texts = [
+        (f"mistake {mistake.id} ({place_of(mistake)})", f"{mistake.says} {mistake.look}")
+        for mistake in exercise.mistakes
+    ]
+    texts += [(f"property {promise.name}", promise.look) for promise in exercise.properties]
+    for what, text in texts:
+        row.faults += [f"{what}: {said}" for said in unknown_names(text, known)]
+
+
+def unknown_names(text: str, known: set[str]) -> Iterator[str]:
+    """Clauses about {braces} that nothing can be put into."""
+    try:
+        names = [name for _, name, *_ in string.Formatter().parse(text) if name is not None]
+    except ValueError as error:
+        yield f"its {{braces}} cannot be read: {error}"
+        return
+    for name in dict.fromkeys(names):
+        if name not in known:
+            there = ", ".join(sorted(known)) or "none"
+            yield f"{{{name}}} is no size, argument or measure; there are: {there}"
+
+
+def place_of(mistake: Mistake) -> str:
+    return f"{shown(mistake.place[0])}, line {mistake.place[1]}"
 
 
 def exams_of(exercise: Exercise, seeds: Iterable[int]) -> list[Exam]:
@@ -116,17 +172,14 @@ def audit_reference(exams: list[Exam], row: Row) -> None:
     row.milliseconds = 1000 * statistics.median(times)
 
 
-def audit_mistakes(exams: list[Exam], row: Row) -> None:
+def audit_mistakes(exams: list[Exam], row: Row, mistakes: Iterable[Mistake]) -> None:
     """Every known mistake must be rejected and named, and any two must be told apart."""
     exercise, times = exams[0].exercise, []
-    for mistake in exercise.mistakes:
-        row.mistakes += 1
+    for mistake in mistakes:
         wrong = build(exercise, (mistake.id,))
         if wrong is None:
-            row.faults.append(
-                f"mistake {mistake.id}: with its diff, the code is no Python any more"
-            )
             continue
+        row.faults += slips_in(exams[0], mistake)
         verdicts = [examine(exercise, wrong, exam.seed) for exam in exams]
         times += [verdict.seconds for verdict in verdicts]
         row.rejected += not any(verdict.passed for verdict in verdicts)
@@ -137,14 +190,42 @@ def audit_mistakes(exams: list[Exam], row: Row) -> None:
         if told <= same:
             row.named += 1
         else:
-            row.faults.append(f"mistake {mistake.id}: is told {told}")
+            accepted = any(verdict.passed for verdict in verdicts)
+            row.faults.append(f"mistake {mistake.id}: {misnamed(told, accepted)}")
     row.milliseconds_wrong = 1000 * statistics.median(times) if times else 0.0
-    audit_pairs(exams[0], row)
+    audit_pairs(exams[0], row, mistakes)
 
 
-def audit_pairs(exam: Exam, row: Row) -> None:
+def misnamed(told: set[str | None], accepted: bool) -> str:
+    """A clause about a mistake that is not named as itself.
+
+    Args:
+        told: the names that it gets instead, one for each seed; None for no name.
+        accepted: does it pass for right?
+    """
+    names = ", ".join(sorted(name for name in told if name))
+    if names:
+        return f"is told as {names}" + (", or not at all" if None in told else "")
+    if accepted:
+        return "no probe tells it from the model answer"
+    return "is rejected, and not recognised"
+
+
+def slips_in(exam: Exam, mistake: Mistake) -> Iterator[str]:
+    """A fault if the mistake's own lines use a name that does not exist: that's its author's."""
+    for way in mistake.ways:
+        with undisturbed(exam.seed):
+            answers = [exam.answer_of((way,), q.probe) for q in exam.questions()]
+        problems = [answer.problem for answer in answers if answer is not None and answer.problem]
+        slips = [each for each in problems if each.kind in ("NameError", "UnboundLocalError")]
+        if slips:
+            said = f"{slips[0].kind}: {slips[0].message}"
+            yield f"mistake {way} ({place_of(mistake)}): its code raises {said}"
+
+
+def audit_pairs(exam: Exam, row: Row, mistakes: Iterable[Mistake]) -> None:
     """Any two known mistakes must be told apart."""
-    for one, other in pairs_of(exam.exercise):
+    for one, other in pairs_of(mistakes):
         row.pairs += 1
         if are_told_apart(exam, one, other):
             row.apart += 1
@@ -152,9 +233,9 @@ def audit_pairs(exam: Exam, row: Row) -> None:
             row.faults.append(f"mistakes {one.id} and {other.id} are not told apart")
 
 
-def pairs_of(exercise: Exercise) -> Iterator[tuple[Mistake, Mistake]]:
+def pairs_of(mistakes: Iterable[Mistake]) -> Iterator[tuple[Mistake, Mistake]]:
     """Any two known mistakes that are not the same mathematics."""
-    for one, other in itertools.combinations(exercise.mistakes, 2):
+    for one, other in itertools.combinations(mistakes, 2):
         if other.same_as != one.id and one.same_as != other.id:
             yield one, other
 
@@ -224,7 +305,11 @@ def audit_right_answers(exams: list[Exam], row: Row) -> None:
     """Every right answer must be accepted."""
     for entry in entries_for("correct", exams[0].exercise):
         row.right += 1
-        verdicts = [sit(exam, entry.build(), UNHURRIED) for exam in exams]
+        try:
+            verdicts = [sit(exam, entry.build(), UNHURRIED) for exam in exams]
+        except bank.EntryError as error:
+            row.faults.append(str(error))
+            continue
         failed = [verdict for verdict in verdicts if not verdict.passed]
         row.accepted += not failed
         if failed:
@@ -236,14 +321,24 @@ def audit_right_answers(exams: list[Exam], row: Row) -> None:
 
 def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
     """Every wrong answer must be rejected, and none be told a mistake that it does not make."""
+    known = {mistake.id for mistake in exams[0].exercise.mistakes} | {"nothing", *SHORTCUTS}
     for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
-        verdicts = [sit(exam, entry.build()) for exam in exams]
+        try:
+            verdicts = [sit(exam, entry.build()) for exam in exams]
+        except bank.EntryError as error:
+            row.faults.append(str(error))
+            continue
         accepted = [verdict for verdict in verdicts if verdict.passed]
         row.wrong_rejected += not accepted
         where = f"{entry.path}:{entry.line} ({entry.title})"
         if accepted:
             row.faults.append(f"{where} is wrong, and accepted (seed {accepted[0].seed})")
+        unclear = entry.unclear(known)
+        if unclear:
+            row.faults.append(f"{where}: {unclear}")
+            row.described += 1
+            continue
         told = [v for v in verdicts if not entry.may_be_told(v.diagnosis, v.also)]
         if told and told[0].diagnosis is None:
             row.faults.append(f"{where}: expected {entry.expect}, nothing is recognised")
@@ -251,7 +346,7 @@ def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
         elif told:
             row.named_wrongly += 1
             row.faults.append(
-                f"{where}: expected {entry.expect or '(nothing is said)'}, told "
+                f"{where}: expected {entry.expect}, told "
                 f"{told[0].diagnosis} and {told[0].also} (seed {told[0].seed})"
             )
         elif verdicts[0].diagnosis is None:
@@ -302,10 +397,19 @@ def main(options: Namespace) -> int:
     if unknown:
         print(f"There is no exercise called {unknown[0]}; there are: {', '.join(exercises)}.")
         return 2
-    rows = [audit(exercises[name], range(options.seeds)) for name in options.exercises or exercises]
+    audited = [exercises[name] for name in options.exercises or exercises]
+    rows = [audit(exercise, range(options.seeds)) for exercise in audited]
+    faults = [f"{row.exercise}: {fault}" for row in rows for fault in row.faults]
+    faults += bank.faults({exercise.module for exercise in audited})
     if len(rows) > 1:
         rows.append(total(rows))
     print(as_markdown(rows) if options.markdown else as_text(rows))
-    faults = [f"{row.exercise}: {fault}" for row in rows for fault in row.faults]
-    print("\n" + ("\n".join(faults) if faults else "No fault was found."))
+    remarks = [
+        f"{row.exercise}: the bank has no {kind} answer to judge it by"
+        for row in rows
+        for kind, count in (("right", row.right), ("wrong", row.wrong))
+        if not count and current().bank
+    ]
+    none = "No other fault was found." if remarks else "No fault was found."
+    print("\n" + "\n".join([*remarks, *faults] if faults else [*remarks, none]))
     return 1 if faults else 0

@@ -105,9 +105,16 @@ def add_audit(commands):
     audit = add_command(commands, "audit", about, run_audit)
     audit.add_argument("exercises", metavar="ID", nargs="*", help="only these exercises")
     audit.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="how many (default 3)"
+        "--seeds", type=at_least_one, default=3, metavar="N", help="how many (default 3)"
     )
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
+
+
+def at_least_one(text):
+    """A number of seeds, for argparse: without one, nothing would be asked."""
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def add_book(commands):

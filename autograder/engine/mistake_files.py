@@ -68,7 +68,8 @@ class MistakeFileError(ValueError):
     """A file of mistakes that cannot be used; says where, and what to do."""
 
     def __init__(self, path: str | Path, line: int, sentence: str):
-        super().__init__(f"{shown(path)}, line {line}: {sentence.rstrip('.')}.")
+        end = "" if sentence.endswith((".", "?", "!", "…")) else "."
+        super().__init__(f"{shown(path)}, line {line}: {sentence}{end}")
 
 
 def shown(path: str | Path) -> str:
@@ -116,7 +117,14 @@ def sections(text: str, path: str | Path) -> Iterator[Section]:
     current, fence = None, 0
     for number, line in enumerate(text.splitlines(), start=1):
         heading = None if fence else HEADING.match(line)
-        if FENCE.match(line):
+        block = FENCE.match(line)
+        if block:
+            if not (fence or current) and block[1] == "diff":
+                raise MistakeFileError(
+                    path,
+                    number,
+                    "this diff belongs to no mistake: the heading of a mistake begins with ###",
+                )
             fence = 0 if fence else number
         if heading and len(heading[1]) == 3:
             if current:

@@ -104,7 +104,10 @@ def compiled(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None
         code = compile(source, filename, "exec")
     except SyntaxError:  # two mistakes that each leave half a sentence
         return None
-    exec(code, module.__dict__)
+    try:
+        exec(code, module.__dict__)
+    except Exception:  # as a class can, while it is defined
+        return None
     return vouch_for(getattr(module, exercise.name))
 
 

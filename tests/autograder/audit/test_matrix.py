@@ -22,7 +22,7 @@ def exam():
 def test_a_mistake_that_is_no_python_does_not_end_the_audit(exam):
     row, mistakes = Row(exam.exercise.id), exam.exercise.mistakes
     assert build(exam.exercise, (mistakes[0].id,)) is None
-    audit_pairs(exam, row)
+    audit_pairs(exam, row, mistakes)
     audit_disguises([exam], row, mistakes[:1])
     assert row.apart == row.pairs > 0
     assert row.disguises == 0
