@@ -8,9 +8,7 @@ from autograder.engine.trial import call
 
 def arrays(sizes=None, **arguments):
     """A trial that hands over NumPy's arrays, in NumPy's usual float64."""
-    trial = call(sizes=sizes, **arguments)
-    trial.numpy, trial.dtype = True, torch.float64
-    return trial
+    return call(sizes=sizes, **arguments).but(numpy=True, dtype=torch.float64)
 
 
 # --- running_mean ---------------------------------------------------------------------------------
