@@ -1,4 +1,4 @@
-"""Where a course's own check is broken, a submission is graded all the same, and somebody is told."""
+"""Where a course's own check is broken, submissions are graded, and somebody is told."""
 
 from autograder.engine.course import find
 from autograder.grading.judge import Judge
