@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from ..engine.broken_course import BrokenCourseError
+from ..engine.broken_course import WHAT_TO_DO, BrokenCourseError
 from ..engine.course import CourseNotFoundError, current, load
 from ..engine.examine import examine_learners, not_checked
 from ..engine.limits import SECONDS
@@ -33,7 +33,7 @@ def check(subject, exercise=None, *, strict=False, seed=None, device="cpu", seco
     try:
         verdict = examine_learners(wanted, subject, around, inside, seed, device, seconds)
     except BrokenCourseError as error:  # says nothing about the learner's code
-        verdict = not_checked(wanted.id, wanted.max_score, error)
+        verdict = not_checked(wanted.id, wanted.max_score, error, WHAT_TO_DO)
     else:
         if not is_ours(subject):
             checked(wanted.name, subject, verdict.passed)

@@ -21,7 +21,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..engine.broken_course import BrokenCourseError, said_by
+from ..engine.broken_course import WHAT_TO_DO, BrokenCourseError, said_by
 from ..engine.course import VARIABLE, current, name_of
 from ..engine.limits import SECONDS, OutOfTime, address_space, time_limit
 
@@ -232,7 +232,7 @@ def look_at(exercise_id, names, task):
     try:
         verdict = verdict_on(exercise_id, names, task)
     except BrokenCourseError as error:
-        verdict = not_checked(exercise_id, most_for(exercise_id), error)
+        verdict = not_checked(exercise_id, most_for(exercise_id), error, WHAT_TO_DO)
     except Exception as error:  # whosever it is: no process has ended, and none is told so
         reason = f"The check did not get to its end: {said_by(error)}."
         return unlooked(failure(task.path, exercise_id, reason))

@@ -132,9 +132,12 @@ def stopped(
     return verdict
 
 
-def not_checked(exercise_id: str, max_score: int, error: BrokenCourseError) -> Verdict:
+def not_checked(
+    exercise_id: str, max_score: int, error: BrokenCourseError, what_to_do: str = ""
+) -> Verdict:
     """The Verdict where the check itself is broken: nothing is known of the learner's code."""
-    verdict = Verdict(exercise_id, 0, max_score, None, explanation=[error.told])
+    said = [error.told, what_to_do] if what_to_do else [error.told]
+    verdict = Verdict(exercise_id, 0, max_score, None, explanation=said)
     verdict.unchecked = True
     return verdict
 

@@ -166,3 +166,16 @@ def test_importing_costs_nothing():
     code = "import sys, autograder; print([n for n in sys.modules if n.startswith('autograder')])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "['autograder']"
+
+
+def test_whoever_has_replaced_something_of_torchs_is_told_no_untruth(monkeypatch, capsys):
+    """The model answer needs it as well. The learner's code may be right all the same."""
+
+    def softmax(x, dim=-1):
+        return x
+
+    monkeypatch.setattr("torch.exp", 5)
+    assert check(softmax) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "did not work, which says nothing about your code: model answer softmax" in said
+    assert "Does your code put something of its own in the place of torch's" in said

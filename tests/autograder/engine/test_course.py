@@ -13,7 +13,7 @@ from course import COURSE
 
 from ..tiny_course import ANSWERS, CHECKS, INIT, SLIPS
 
-BROKEN = "This exercise's check is broken, not your code: "
+BROKEN = "This exercise's check did not work, which says nothing about your code: "
 
 
 def scattered(**parts):
