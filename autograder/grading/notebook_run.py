@@ -96,9 +96,8 @@ class NotebookRun:
         self.canaries = Canaries(plan, limits.cell)
         self.begun = 0  # so many of the cells have been begun
         self.deadly: set[int] = set()  # cells that ended the process
-        self.later: dict[
-            int, int | None
-        ] = {}  # {check that was not passed: what bore the name then}
+        # {check that was not passed: what bore the name then}
+        self.later: dict[int, int | None] = {}
         self.number: int | None = 0  # of the cell that it is at
         self.shown = 0  # characters of outputs
 

@@ -75,9 +75,8 @@ def tiled_attention(query, key, value, mask=None, tile=64):
         scores = scores.where(allowed, scores.new_tensor(low))
         more = scores.logsumexp(-1, keepdim=True)
         both = torch.logaddexp(seen, more)
-        mixed = mixed.mul((seen - both).exp()) + scores.softmax(-1).matmul(values).mul(
-            (more - both).exp()
-        )
+        share_before, share_here = (seen - both).exp(), (more - both).exp()  # they add up to 1
+        mixed = share_before * mixed + share_here * scores.softmax(-1).matmul(values)
         seen = both
     sees = torch.atleast_2d(mask).any(-1, keepdim=True)
     return mixed.where(sees, torch.zeros_like(mixed))
