@@ -18,14 +18,7 @@ from .autograder.sandbox.attacks import ATTACKS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = all_exercises()
-COUNTED = (  # columns of the matrix that say how many there are
-    "Mistakes rejected",
-    "named",
-    "pairs told apart",
-    "no more in disguise",
-    "Right answers accepted",
-    "Wrong answers rejected",
-)
+COUNTED = COLUMNS[1:7]  # those that say how many there are
 SAID = (
     ("README.md", "| {exercises} exercises, 3 seeds |"),
     ("README.md", "| known mistakes rejected, and named | {mistakes:,} of {mistakes:,} |"),
