@@ -21,6 +21,7 @@ from .isolation import undisturbed
 from .learner_lines import Line
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
+from .repairs import proof
 from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing
 from .trial import NOTHING, PIECES, Answer, Implementation, describe, is_stub
@@ -69,6 +70,8 @@ def sit(exam: Exam, implementation: Implementation, seconds: float = SECONDS) ->
                 records = try_everything(exercise, subject, exam.questions())
             printed.heard = True  # from here on code runs again, and known mistakes with it
             verdict = verdict_on(exam, subject, records)
+            if not subject.trusted:
+                prove(verdict, exercise, subject, records, limits.MENDING)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -261,11 +264,35 @@ def explain_broken(
     if diagnosis.record is None:
         describe_broken(verdict, exam.exercise, subject, broken)
     else:
-        name_mistakes(verdict, exam.exercise, subject, diagnosis, diagnosis.record)
+        name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record)
+
+
+def prove(
+    verdict: Verdict,
+    exercise: Exercise,
+    subject: Subject,
+    records: list[Record],
+    seconds: float,
+    most: float = float("inf"),
+) -> None:
+    """Find the line where the mistake is, and say so.
+
+    Args:
+        verdict: what is known without that.
+        seconds, most: how long that may take, and how many answers it may ask for.
+    """
+    if verdict.diagnosis in SHORTCUTS or is_stub(records[-1].answer) or verdict.passed:
+        return
+    named = tuple(filter(None, (verdict.diagnosis, verdict.also)))
+    found = proof.spots(exercise, subject, records, named, seconds, most)
+    code = subject.own_code(exercise.name) if found else None
+    if code is not None:
+        verdict.line, verdict.spots = code.line(found[0].lines[0]), found
+        verdict.explanation.append(proof.says(found, bool(verdict.diagnosis)))
 
 
 def name_mistakes(
-    verdict: Verdict, exercise: Exercise, subject: Subject, diagnosis: Diagnosis, record: Record
+    verdict: Verdict, exercise: Exercise, diagnosis: Diagnosis, record: Record
 ) -> None:
     """Say which mistakes were made, and what else is seen that they do not do.
 
@@ -277,7 +304,6 @@ def name_mistakes(
         says = seen.fill(mistake.says)
         verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
         verdict.explanation.append(seen.fill(mistake.look))
-        verdict.line = verdict.line or subject.find_line(mistake.line)
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
     for other, difference in diagnosis.besides:

@@ -1,4 +1,4 @@
-"""Find the learner's own lines: where an error was raised, where a mistake probably happened."""
+"""Find the learner's own lines: where an error was raised, where something is named."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .trial import Problem
 
 PATIENCE = 3.0  # after so long no further mistakes are tried, while somebody waits
+MENDING = 2.0  # what may be spent on finding the change that makes an answer right
+EACH = 0.5  # and of that on each of the changes that are tried
 UNHURRIED = 30.0  # where nobody waits; what is found must not depend on how busy the machine is
 SECONDS = 10.0  # what one check may take; a right answer takes a thousandth of it
 

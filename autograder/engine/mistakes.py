@@ -5,12 +5,9 @@ Also what the break-it labs use: `wrong("attention.softmax", "not_stable")`.
 
 import itertools
 import linecache
-import math
 import sys
 import types
 from collections.abc import Callable, Iterator
-
-import torch
 
 from .course import current
 from .diffs import DiffError
@@ -18,7 +15,7 @@ from .exercise import Exercise
 from .mistake_files import MistakeFileError
 from .pieces import vouch_for
 from .spans import Edit, applied, replayed
-from .trial import Implementation
+from .trial import EVERYDAY, Implementation
 
 NUMBERS = itertools.count()
 
@@ -98,8 +95,7 @@ def compiled(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None
     filename = f"<{exercise.id} with {' and '.join(ways)}, {next(NUMBERS)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     module = types.ModuleType(f"{exercise.package}.{exercise.module}")
-    everyday = {"math": math, "torch": torch, "F": torch.nn.functional, "nn": torch.nn}
-    module.__dict__.update(everyday | vars(sys.modules[exercise.reference.__module__]))
+    module.__dict__.update(EVERYDAY | vars(sys.modules[exercise.reference.__module__]))
     try:
         code = compile(source, filename, "exec")
     except SyntaxError:  # two mistakes that each leave half a sentence

@@ -7,14 +7,17 @@ them where that code lives; see grading/ for one behind a wall.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .learner_lines import Line, find_line, line_of_problem
-from .pieces import is_ours
+from .pieces import is_ours, names_around
+from .repairs.apart import apart
+from .repairs.own_code import OwnCode, own_code_of
 from .trial import NOTHING, Answer, Implementation, Problem, Trial, Watch, ask
 
 if TYPE_CHECKING:
     from .exam import Question
+    from .repairs.search import Work
 
 
 class Subject(Protocol):
@@ -45,6 +48,15 @@ class Subject(Protocol):
         """The innermost of the learner's lines that an exception passed through, or None."""
         ...
 
+    def own_code(self, name: str) -> OwnCode | None:
+        """The definitions that it consists of, or None."""
+        ...
+
+    def in_workshop(self, work: Work, seconds: float) -> Any:
+        """What `work` gives when it is handed a Workshop, where changed code does no harm; None if
+        it gives nothing in so many seconds."""
+        ...
+
 
 class LocalSubject(Subject):
     """A Subject in this process."""
@@ -70,3 +82,9 @@ class LocalSubject(Subject):
 
     def line_of_problem(self, problem: Problem | None) -> Line | None:
         return line_of_problem(self.implementation, problem)
+
+    def own_code(self, name: str) -> OwnCode | None:
+        return own_code_of(self.implementation, name)
+
+    def in_workshop(self, work: Work, seconds: float) -> Any:
+        return apart(names_around(self.implementation, {}), work, seconds)

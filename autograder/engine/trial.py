@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from .ready_made import watch_for_ready_made
 if TYPE_CHECKING:
     from .drawing import Draw
 
+# What a change of code may speak of, whatever the module imports that the code comes from.
+EVERYDAY = {"math": math, "np": numpy, "torch": torch, "F": torch.nn.functional, "nn": nn}
 Implementation = Callable[..., Any]  # what a learner writes: a function, or a class
 Probe: TypeAlias = "Callable[[Draw], Trial]"
 Digest: TypeAlias = "Callable[[Answer], Answer]"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from .learner_lines import Line
+    from .repairs.proof import Spot
 
 WIDTH = 96
 
@@ -26,7 +27,8 @@ class Verdict:
         also: id of a second one.
         works, missing: what the properties that hold, and that do not hold, promise.
         explanation: paragraphs: what happened, and what to look at next.
-        line: the learner's line where it happened, if one was found.
+        line: the learner's line where it happened, if that is certain.
+        spots: what has to change for everything to be right, if that was found.
         name, yours, expected: arrays to show side by side, if there are any.
         printed: what the learner's code printed.
         unwatched: did something stop us from seeing what ran?
@@ -45,6 +47,7 @@ class Verdict:
     missing: list[str] = field(default_factory=list)
     explanation: list[str] = field(default_factory=list)
     line: Line | None = None
+    spots: list[Spot] = field(default_factory=list)
     name: str = ""
     yours: torch.Tensor | None = None
     expected: torch.Tensor | None = None
@@ -82,7 +85,7 @@ class Verdict:
         if self.passed:
             return "All is right."
         works = f"Works: {'; '.join(self.works)}. " if self.works else ""
-        line = f" Probably {self.line}." if self.line else ""
+        line = f" Look at {self.line}." if self.line else ""
         return works + " ".join(self.explanation) + line
 
     def text(self, hints: int = 1) -> str:

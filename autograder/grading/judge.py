@@ -4,10 +4,12 @@ All submissions of a class get the same questions, so the reference, and every k
 to answer them only once.
 """
 
+from __future__ import annotations
+
 import time
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -16,7 +18,15 @@ from ..engine.card import card
 from ..engine.course import current
 from ..engine.diagnose import Record
 from ..engine.exam import Exam
-from ..engine.examine import SHORTCUTS, not_checked, stopped, too_long, try_everything, verdict_on
+from ..engine.examine import (
+    SHORTCUTS,
+    not_checked,
+    prove,
+    stopped,
+    too_long,
+    try_everything,
+    verdict_on,
+)
 from ..engine.exercise import Exercise
 from ..engine.files import names_defined
 from ..engine.limits import UNHURRIED, OutOfTime
@@ -33,6 +43,16 @@ from .remote_subject import RemoteSubject
 
 
 @dataclass
+class Open:
+    """An answer that is wrong, and nobody knows yet where."""
+
+    exercise: Exercise
+    verdict: Verdict
+    subject: RemoteSubject
+    records: list[Record]
+
+
+@dataclass
 class Result:
     """What one grade cell earned, and what is said about it.
 
@@ -46,6 +66,8 @@ class Result:
         diagnosis: ids of the mistakes that were recognised.
         shortcut: was a ready-made version used?
         trouble: what whoever grades should look at; "" if nothing.
+        notes: what was added to all of that for the learner.
+        open: what it takes to find out where the mistake is, once nothing can be lost any more.
     """
 
     grade_id: str
@@ -61,13 +83,24 @@ class Result:
     trouble: str = ""
     solved: bool = False
     seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    open: Open | None = None
 
     @property
     def passed(self) -> bool:
         return self.points >= self.max_points
 
+    def show(self, verdict: Verdict) -> None:
+        """Say what a verdict says."""
+        self.text, self.comment = verdict.text(hints=0), comment_of(verdict)
+        self.html = card(verdict)
+        notes, self.notes = self.notes, []
+        for sentence in notes:
+            self.add(sentence)
+
     def add(self, sentence: str) -> None:
         """One more thing to be said to the learner."""
+        self.notes.append(sentence)
         self.text = f"{self.text}\n  {sentence}"
         self.comment = f"{self.comment}\n\n{harmless(sentence)}".strip()
         self.html += f"<p>{escape(sentence)}</p>" if self.html else ""
@@ -113,10 +146,11 @@ class Judge:
 
     def examine(
         self, exercise: Exercise, box: Box, name: str, cells: list[str], seconds: float
-    ) -> Verdict:
-        """The Verdict on what bears a name in a box. EndedError if the box does not survive it."""
+    ) -> tuple[Verdict, Open | None]:
+        """The Verdict on what bears a name in a box, and what was found on the way. EndedError if
+        the box does not survive it."""
         started = time.perf_counter()
-        seed = self.seed_of(exercise)
+        seed, opened = self.seed_of(exercise), None
         if box.request("has", 5, name=name) is None:
             verdict = stopped(exercise, seed, missing(name, cells))
         else:
@@ -124,12 +158,27 @@ class Judge:
             try:
                 records = try_everything(exercise, subject, self.exam(exercise).questions())
                 verdict = self.verdict(exercise, subject, records)
+                opened = Open(exercise, verdict, subject, records)
             except OutOfTime as late:
                 line = subject.line_of_problem(late.problem)
                 verdict = stopped(exercise, seed, too_long(seconds), line)
             verdict.printed = subject.printed
         verdict.seconds = time.perf_counter() - started
-        return verdict
+        return verdict, opened
+
+    def prove(self, result: Result, seconds: float, most: int) -> None:
+        """Find the line where the mistake is, and say so. That tries out what may end the box: it
+        comes last.
+
+        Args:
+            seconds, most: how long that may take, and how many answers it may ask for.
+        """
+        left, result.open = result.open, None
+        if left is not None:
+            started = time.perf_counter()
+            prove(left.verdict, left.exercise, left.subject, left.records, seconds, most)
+            left.verdict.seconds += time.perf_counter() - started
+            result.show(left.verdict)
 
     def verdict(self, exercise: Exercise, subject: RemoteSubject, records: list[Record]) -> Verdict:
         """The Verdict on what was answered. To find the mistake more is asked; who does not survive
@@ -150,8 +199,9 @@ class Judge:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's, about numbers of odd kinds
-                verdict = self.examine(exercise, box, name, cells, seconds)
+                verdict, opened = self.examine(exercise, box, name, cells, seconds)
                 result = result_of(cell, verdict)
+                result.open = None if verdict.passed else opened
                 if result.points:
                     result.trouble = suspicion(exercise, name, cells, verdict.unwatched)
                 return result

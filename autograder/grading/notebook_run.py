@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -154,6 +155,17 @@ class NotebookRun:
         self.number = None
         for number in list(self.later):
             self.look_below(box, number, ran)
+        self.prove(box)
+
+    def prove(self, box: Box) -> None:
+        """Find out where mistakes are. By now all points are earned, and nothing is lost if what is
+        tried ends the box."""
+        with contextlib.suppress(EndedError):
+            for cell, step in zip(self.cells, self.steps):
+                result = step.planned and self.graded.results.get(step.planned.grade_id)
+                if result and result.open is not None:
+                    self.judge.prove(result, self.limits.check, self.limits.mending)
+                    show(cell, result)
 
     def run_cell(self, box: Box, cell: NotebookNode, step: Step, first: bool) -> None:
         seconds, scored = self.limits.cell, first and step.planned is not None
@@ -255,13 +267,7 @@ class NotebookRun:
         if result.trouble:
             self.graded.events.append(result.trouble)
         self.graded.results[step.scored.grade_id] = result
-        cell.outputs = [
-            NotebookNode(
-                output_type="display_data",
-                data={"text/html": result.html, "text/plain": result.text},
-                metadata={},
-            )
-        ]
+        show(cell, result)
 
     def blame(self, reason: str, result: Result | None) -> None:
         """A cell, or what was checked, has ended the process."""
@@ -325,6 +331,11 @@ def found_in(box: Box, wanted: Wanted) -> Any:
 
 
 # --- Outputs --------------------------------------------------------------------------------------
+
+
+def show(cell: NotebookNode, result: Result) -> None:
+    data = {"text/html": result.html, "text/plain": result.text}
+    cell.outputs = [NotebookNode(output_type="display_data", data=data, metadata={})]
 
 
 def stream(text: str, name: str = "stdout") -> NotebookNode:

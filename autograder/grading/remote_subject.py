@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ..engine.files import names_defined
 from ..engine.learner_lines import Line, lines_of_source, search
 from ..engine.limits import OutOfTime
+from ..engine.repairs.mend import Mend
+from ..engine.repairs.own_code import OwnCode, own_code
 from ..engine.subject import Subject
 from ..engine.trial import NOTED, NOTHING, Answer, Problem, Trial, Watch, comparable
 from ..notebooks.outputs import text
@@ -18,7 +21,9 @@ from ..sandbox.clock import Clock
 
 if TYPE_CHECKING:
     from ..engine.exam import Question
+    from ..engine.repairs.search import Work
 
+FEW, MANY = 8, 40  # changes that are tried at a time: the first ones are the likeliest
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
 MOST_MESSAGE = 2000
@@ -109,6 +114,44 @@ class RemoteSubject(Subject):
             if 0 < number <= len(lines) and lines[number - 1].strip():
                 return Line(number, text(lines[number - 1].strip())[:200], "your cell")
         return None
+
+    def own_code(self, name: str) -> OwnCode | None:
+        return own_code(self.source, name)
+
+    def in_workshop(self, work: Work, seconds: float) -> Any:
+        """In the box itself: by then it has nothing more to lose."""
+        self.clock = Clock(seconds)
+        return work(Changed(self))
+
+
+class Changed:
+    """A workshop in the box of a subject."""
+
+    def __init__(self, subject: RemoteSubject):
+        self.subject = subject
+
+    def answers(
+        self, code: OwnCode, mends: Iterable[Mend], trial: Trial
+    ) -> Iterator[tuple[Mend, Answer | None]]:
+        """See repairs.search.Workshop; changed code travels as text, a few versions at a time."""
+        subject, mends, size = self.subject, iter(mends), FEW
+        while some := list(itertools.islice(mends, size)):
+            replies = subject.box.replies(
+                "try",
+                subject.clock,
+                attached=subject.frames(trial),
+                name=subject.name,
+                sources=[source_of(code, mend) for mend in some],
+                seed=subject.seed,
+            )
+            for mend, reply in zip(some, replies):
+                yield mend, None if reply is None else subject.answer_in(reply, trial)
+            size = MANY
+
+
+def source_of(code: OwnCode, mend: Mend) -> str:
+    with mend.made():
+        return ast.unparse(code.tree)
 
 
 def three(reply: Any) -> tuple[str, Any, Any]:

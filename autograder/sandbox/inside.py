@@ -15,8 +15,8 @@ import torch
 
 from ..engine import pieces
 from ..engine.isolation import undisturbed
-from ..engine.limits import OutOfTime, time_limit
-from ..engine.trial import describe, is_stub, run
+from ..engine.limits import EACH, OutOfTime, time_limit
+from ..engine.trial import EVERYDAY, describe, is_stub, run
 from . import wire
 from .rewind import Mark
 from .shell import run_cell
@@ -138,6 +138,26 @@ class Inside:
         trials = [self.line.receive() for _ in watch]
         with pieces.standing_by(self.shell.user_ns, name):
             yield from self.answers(name, trials, watch, seed, seconds)
+
+    def do_try(self, name, sources, seed):
+        """The Answer of each of several changed versions of what bears this name to a trial, which
+        follows; None for what does not run."""
+        trial = self.line.receive()
+        with pieces.standing_by(self.shell.user_ns, name):
+            for source in sources:
+                yield self.answer_of_changed(name, source, trial, seed)
+
+    def answer_of_changed(self, name, source, trial, seed):
+        names = EVERYDAY | self.shell.user_ns
+        try:
+            with undisturbed(seed), time_limit(EACH):
+                exec(compile(source, "<a change of your code>", "exec", dont_inherit=True), names)
+                answer = run(names[name], trial)
+        except (Exception, SystemExit, KeyboardInterrupt, OutOfTime):
+            return None
+        if answer.problem is not None:
+            answer.problem = shortened(answer.problem)
+        return "answer", sendable(answer), ""
 
     def answers(self, name, trials, watch, seed, seconds):
         subject = self.shell.user_ns[name]

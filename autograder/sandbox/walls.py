@@ -57,6 +57,7 @@ class Limits:
         cell: seconds for one cell.
         check: seconds for one exercise's check.
         total: seconds for the whole submission.
+        mending: answers asked for to find the change that makes one exercise right.
         memory: bytes beyond what torch takes.
         disk: bytes in its working folder.
         files: how many may be open.
@@ -66,6 +67,7 @@ class Limits:
     cell: float = 30.0
     check: float = 10.0
     total: float = 300.0
+    mending: int = 200
     memory: int = 2 * 2**30
     disk: int = 64 * 2**20
     files: int = 128

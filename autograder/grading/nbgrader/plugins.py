@@ -221,6 +221,11 @@ class SandboxedExecute(InCourse, Execute):
     namespaces = Bool(True, help="Use namespaces where they can be had.").tag(config=True)
     check_seconds = Float(10.0, help="What one check may take.").tag(config=True)
     total_seconds = Float(300.0, help="What one notebook may take.").tag(config=True)
+    changes = Integer(
+        200,
+        help="Answers that are asked of changed versions of a wrong one, to find its line; 0 to "
+        "find none.",
+    ).tag(config=True)
     memory = Integer(2 * 2**30, help="Bytes that learners' code may take.").tag(config=True)
     disk = Integer(64 * 2**20, help="Bytes that learners' code may write.").tag(config=True)
 
@@ -257,6 +262,7 @@ class SandboxedExecute(InCourse, Execute):
             cell=min(self.cell_seconds, self.timeout or self.cell_seconds),
             check=self.check_seconds,
             total=self.total_seconds,
+            mending=self.changes,
             memory=self.memory,
             disk=self.disk,
         )

@@ -1,0 +1,11 @@
+"""Which small change of the learner's own lines makes everything right?
+
+Found, it proves where the mistake is, and that there is no other one.
+
+    own_code   the definitions that an answer consists of, as a syntax tree
+    mend       one small change of such a tree, made and undone
+    everyday   the changes that mend what everybody gets wrong now and then
+    backwards  those that undo a known mistake
+    search     tries them until every probe is right
+    apart      in a process of its own, for such a change may do anything
+"""

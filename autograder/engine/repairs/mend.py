@@ -1,0 +1,91 @@
+"""One small change of a syntax tree, made and undone."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Slot(NamedTuple):
+    """A place in a tree: a field of a node, or one of the things in a field that is a list."""
+
+    parent: ast.AST
+    field: str
+    index: int | None = None
+
+    def get(self) -> Any:
+        held = getattr(self.parent, self.field)
+        return held if self.index is None else held[self.index]
+
+    def put(self, value: Any) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, value)
+        else:
+            getattr(self.parent, self.field)[self.index] = value
+
+
+Change = tuple[Slot, Any]  # a place, and what is put there
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A change that may make an answer right.
+
+    Args:
+        line: where it is.
+        kind: of thing that it changes; see KINDS.
+        changes: what is put where. All of them are made at once.
+        below: is something put in below that line, which itself stays?
+    """
+
+    line: int
+    kind: str
+    changes: tuple[Change, ...]
+    below: bool = False
+
+    @property
+    def lines(self) -> list[int]:
+        """Where all of it is."""
+        if self.below or len(self.changes) == 1:
+            return [self.line]
+        held = (slot.get() for slot, _ in self.changes)
+        return sorted({getattr(old, "lineno", self.line) for old in held})
+
+    @contextlib.contextmanager
+    def made(self) -> Iterator[None]:
+        """The tree is changed as long as this lasts."""
+        before = [(slot, slot.get()) for slot, _ in self.changes]
+        for slot, value in self.changes:
+            slot.put(value)
+        try:
+            yield
+        finally:
+            for slot, value in reversed(before):
+                slot.put(value)
+
+
+# What a message calls the thing that a mend changes.
+KINDS = {
+    "argument": "what is handed over there",
+    "attribute": "which attribute is meant",
+    "axis": "which axis is meant",
+    "call": "which function or method is called",
+    "comparison": "how it compares",
+    "condition": "its condition",
+    "mask": "what it hides, and what not",
+    "missing argument": "an argument that is missing",
+    "missing part": "a part that is missing in it",
+    "missing step": "a step that is missing",
+    "name": "which of your names is used",
+    "number": "a number in it",
+    "operator": "how its parts are combined",
+    "order": "the order in which things are done",
+    "part too many": "a part of it that is too much",
+    "shape": "how sizes are arranged",
+    "size": "which size is meant",
+    "step too many": "the whole line is too much",
+    "value": "what it gives",
+}

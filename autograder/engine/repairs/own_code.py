@@ -1,0 +1,106 @@
+"""The definitions that an answer consists of, as a syntax tree whose lines are the learner's."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+from ..course import current
+from ..learner_lines import Line, code_objects, place
+
+Definition = ast.FunctionDef | ast.ClassDef
+SLOW = ("compile", "jit", "script")  # decorators that would work anew on every change
+
+
+@dataclass
+class OwnCode:
+    """A learner's definition, with those beside it that it calls.
+
+    Args:
+        name: of the answer.
+        text: the whole cell or file.
+        tree: the definitions alone, in their order.
+        place: what a learner calls the cell or file.
+    """
+
+    name: str
+    text: str
+    tree: ast.Module
+    place: str
+    lines: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lines = self.text.splitlines()
+
+    def line(self, number: int) -> Line | None:
+        if 0 < number <= len(self.lines):
+            return Line(number, self.lines[number - 1].strip(), self.place)
+        return None
+
+    def built(self, namespace: dict[str, Any]) -> Any:
+        """What the tree, as it is now, defines under the answer's name, where these names are
+        known."""
+        names = dict(namespace)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's, about what looks odd
+            code = compile(self.tree, "<a change of your code>", "exec", dont_inherit=True)
+        exec(code, names)
+        return names[self.name]
+
+
+def own_code_of(implementation: object, name: str) -> OwnCode | None:
+    """The code of something that was defined in a cell or file; None if it cannot be had."""
+    codes = code_objects(implementation)
+    if not codes:
+        return None
+    filename = first_of(codes).co_filename
+    return own_code("".join(linecache.getlines(filename)), name, place(filename))
+
+
+def first_of(codes: list[CodeType]) -> CodeType:
+    return min(codes, key=lambda code: code.co_firstlineno)
+
+
+def own_code(text: str, name: str, where: str = "your cell") -> OwnCode | None:
+    """What a cell or file defines under a name; None if it does not."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = ast.parse(text)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    there = {each.name: each for each in whole.body if isinstance(each, Definition)}
+    if name not in there:
+        return None
+    wanted = reached(there, name)
+    for each in wanted:
+        each.decorator_list = [d for d in each.decorator_list if not is_slow(d)]
+    return OwnCode(name, text, ast.Module([*wanted], []), where)
+
+
+def reached(there: dict[str, Definition], name: str) -> list[Definition]:
+    """The definition of a name, and those that it calls; other exercises are judged for
+    themselves."""
+    others = current().lesson_of.keys() - {name}
+    found, left = {name}, [name]
+    while left:
+        for used in names_in(there[left.pop()]):
+            if used in there and used not in found and used not in others:
+                found.add(used)
+                left.append(used)
+    return [each for each in there.values() if each.name in found]
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def is_slow(decorator: ast.expr) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in SLOW for node in ast.walk(decorator)
+    )
