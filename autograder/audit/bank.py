@@ -89,8 +89,15 @@ def folder() -> Path:
 def read(kind: str, lesson: str) -> list[Entry]:
     """The entries of a lesson, of kind "correct" or "wrong"."""
     path = folder() / kind / f"{lesson}.py"
-    if not current().bank or not path.is_file():
-        return []
+    return entries_in(path, f"{kind}/{path.name}") if current().bank and path.is_file() else []
+
+
+def entries_in(path: Path, where: str) -> list[Entry]:
+    """The entries in a file that bears the name of their lesson.
+
+    Args:
+        where: what it is called.
+    """
     lines = path.read_text(encoding="utf-8").splitlines()
     heads = [(number, found) for number, text in enumerate(lines) if (found := HEAD.match(text))]
     shared = lines[: heads[0][0]] if heads else []
@@ -99,10 +106,9 @@ def read(kind: str, lesson: str) -> list[Entry]:
         expect = EXPECT.match(lines[start + 1]) if lines[start + 1 :] else None
         gap = [""] * (start - len(shared))
         source = "\n".join([*shared, *gap, *lines[start:end]]) + "\n"
-        where = f"{kind}/{path.name}"
         entries.append(
             Entry(
-                f"{lesson}.{head[1]}",
+                f"{path.stem}.{head[1]}",
                 head[2],
                 source,
                 where,

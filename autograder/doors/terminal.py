@@ -108,6 +108,11 @@ def add_audit(commands):
         "--seeds", type=at_least_one, default=3, metavar="N", help="how many (default 3)"
     )
     audit.add_argument("--markdown", action="store_true", help="as a table for the documentation")
+    audit.add_argument(
+        "--unseen", metavar="FOLDER", help="what is said of the wrong answers in a folder of yours"
+    )
+    audit.add_argument("--seed", type=int, default=1, help="with --unseen: of what is drawn")
+    audit.add_argument("--say", action="store_true", help="with --unseen: write all of it out")
 
 
 def at_least_one(text):
@@ -333,6 +338,10 @@ def look_at_records(options):
 
 
 def run_audit(options):
+    if options.unseen:
+        from ..audit.unseen import main as look
+
+        return look(options)
     from ..audit.matrix import main as audit
 
     return audit(options)

@@ -7,7 +7,6 @@
     ```
     Your scores are not divided by √d_k: they are {factor} times as large as they should be.
     **Look:** What happens to a softmax when all its inputs are multiplied by {factor}?
-    **Line:** `sqrt`
 
 A mistake is a heading of the third rank, a diff, what happened, and where to look. What stands
 above the first one, or below a heading of another rank, is for those who read the file.
@@ -30,7 +29,7 @@ ENTRY = re.compile(r"\*\*(.+?):\*\*\s*(.*)$")
 CODE = re.compile(r"`(.+)`$")
 OR = "or"  # stands between two diffs
 KINDS = ("diff", "python")
-ENTRIES = ("Look", "Line", "Same as")
+ENTRIES = ("Look", "Same as")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ class Mistake:
             something harmless in another way, which shows only together with the mistake.
         says: what happened, in the learner's terms; {braces} name measures and sizes.
         look: what to look at next; never the answer.
-        line: a regular expression that finds the learner's line where it probably happened.
         same_as: the id of another mistake that is the same mathematics, so that no input can tell
             them apart.
         place: (path, line) where it is written down.
@@ -53,7 +51,6 @@ class Mistake:
     diffs: tuple[Diff, ...]
     says: str
     look: str
-    line: str = ""
     same_as: str = ""
     place: tuple[str, int] = ("", 0)
 
@@ -237,14 +234,8 @@ class Section:
             self.complain(f"nothing is said to those who make the mistake {self.title}")
         if not look:
             self.complain(f"{self.title} does not say where to look: **Look:** is missing")
-        line, same_as = self.code("Line"), self.code("Same as")
-        try:
-            re.compile(line)
-        except re.error as error:
-            self.complain(f"`{line}` is no regular expression: {error}", self.entries["Line"][0])
-        return Mistake(
-            self.title, tuple(self.diffs), says, look, line, same_as, (str(self.path), self.number)
-        )
+        place = str(self.path), self.number
+        return Mistake(self.title, tuple(self.diffs), says, look, self.code("Same as"), place)
 
     def text(self, name: str) -> str:
         return " ".join(self.entries.get(name, (0, []))[1])

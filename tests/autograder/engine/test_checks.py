@@ -150,7 +150,6 @@ def test_the_data_is_in_order(exercise):
     assert "ready_made" not in ids  # that name is taken
     for mistake in exercise.mistakes:
         assert re.fullmatch(r"[a-z0-9_]+", mistake.id)
-        re.compile(mistake.line)
         assert mistake.says.endswith((".", "?", "…"))
         assert mistake.look
         assert not mistake.same_as or mistake.same_as in ids

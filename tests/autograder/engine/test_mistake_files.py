@@ -32,7 +32,6 @@ but large ones give NaN.
 
 **Look:** Which number could you
 subtract?
-**Line:** `exp|\\*\\*`
 
 ### not_normalised
 ```diff
@@ -69,7 +68,7 @@ def section(**changed):
         "diff": "```diff\n- a = 1\n+ a = 2\n```\n",
         "says": "It is so.\n",
         "look": "**Look:** Here.\n",
-        "line": "**Line:** `a`\n",
+        "more": "",
     }
     return "".join((parts | changed).values())
 
@@ -79,11 +78,10 @@ def test_a_file_is_read():
     assert first.id == "not_stable"
     assert first.says == "Small scores come out right, but large ones give NaN."
     assert first.look == "Which number could you subtract?"
-    assert first.line == r"exp|\*\*"
     assert first.place == (PATH, 7)
     assert list(first.ways) == ["not_stable"]
     assert list(second.ways) == ["not_normalised", "not_normalised/1"]
-    assert (second.same_as, second.line) == ("not_stable", "")
+    assert second.same_as == "not_stable"
 
 
 def test_what_is_read_can_be_made():
@@ -101,12 +99,11 @@ def test_what_is_read_can_be_made():
         (section(says=""), "line 1: nothing is said to those who make the mistake m"),
         (section(look=""), "line 1: m does not say where to look: **Look:** is missing"),
         (section(look="**Look:**\n"), "line 1: m does not say where to look"),
-        (section(line="**Line:** a\n"), "line 8: what follows **Line:** stands between two `"),
-        (section(line="**Line:** `(`\n"), "line 8: `(` is no regular expression"),
-        (section(line="**Hint:** a\n"), "line 8: **Hint:** is not known here; there are **Look:**"),
-        (section(line="**Look:** a\n"), "line 8: there is a second **Look:**"),
-        (section(line="**Same as:** `n`\n"), "line 1: there is no mistake called n; there are: m"),
-        (section() + section(), "line 9: there is a mistake called m already, in line 1"),
+        (section(more="**Same as:** m\n"), "line 8: what follows **Same as:** stands between two"),
+        (section(more="**Hint:** a\n"), "line 8: **Hint:** is not known here; there are **Look:**"),
+        (section(more="**Look:** a\n"), "line 8: there is a second **Look:**"),
+        (section(more="**Same as:** `n`\n"), "line 1: there is no mistake called n; there are: m"),
+        (section() + section(), "line 8: there is a mistake called m already, in line 1"),
         (section(diff="```diff\n```\n"), "line 2: this block is empty"),
         (section(diff="```diff\n- a = 1\n"), "line 2: this block is never closed"),
         (section(diff="```\n- a = 1\n```\n"), "line 2: a block here is called diff or python"),
