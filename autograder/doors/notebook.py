@@ -6,6 +6,7 @@ import sys
 from ..engine.broken_course import WHAT_TO_DO, BrokenCourseError
 from ..engine.course import CourseNotFoundError, current, load
 from ..engine.examine import examine_learners, not_checked
+from ..engine.files import near_names
 from ..engine.limits import SECONDS
 from ..engine.pieces import checked, is_ours, names_around
 
@@ -65,7 +66,9 @@ def which_exercise(subject, asked_for, names):
     if asked_for is not None:
         if asked_for in by_name or asked_for in course.ids:
             return loaded(course, asked_for)
-        return f"There is no exercise called {asked_for!r}; there are: {listed(by_name)}."
+        meant = near_names([str(asked_for).rpartition(".")[2]]).values()
+        there = f"is it {listed(meant)}?" if meant else f"there are: {listed(by_name)}."
+        return f"There is no exercise called {asked_for!r}; {there}"
     if not callable(subject):
         kind = type(subject).__name__
         return f"check wants your function or class itself, not {kind} {repr(subject)[:60]}."
@@ -76,9 +79,11 @@ def which_exercise(subject, asked_for, names):
     name = bound[0] if bound else getattr(subject, "__name__", "")
     if name in by_name:
         return loaded(course, name)
+    meant = near_names([name]).get(name)
+    there = f"Is it `{meant}`?" if meant else f"There are: {listed(by_name)}."
     return (
         f"No exercise is called {name or repr(subject)!r}: give your solution the exercise's "
-        f"name, or say which one it is with check(…, exercise='…'). There are: {listed(by_name)}."
+        f"name, or say which one it is with check(…, exercise='{meant or '…'}'). {there}"
     )
 
 

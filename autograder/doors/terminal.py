@@ -202,7 +202,7 @@ def own_commands(arguments):
 def check_files(options):
     """Check files, report on each of their exercises, and say by the exit code how it went."""
 
-    from ..engine.files import exercises_defined
+    from ..engine.files import exercises_defined, is_it, names_defined, near_names
     from .workers import check_file, failure
 
     code = RIGHT
@@ -232,7 +232,8 @@ def check_files(options):
                 reports.append(failure(str(path), None, broken))
                 show(reports[-1], options)
             elif len(paths) == 1:
-                code = complain(f"{path}: The file defines none of the exercises.")
+                near = is_it(near_names(names_defined(source)))
+                code = complain(f"{path}: The file defines none of the exercises.{near}")
         for report in check_file(str(path), exercises, options.seed, options.device):
             reports.append(report)
             show(report, options)
@@ -254,10 +255,15 @@ def show(report, options):
 
 def syntax_error(source, path):
     """A sentence if this is no Python."""
+    from ..engine.advice import on_notebook_line
+
     try:
         compile(source, str(path), "exec")
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
+        said = on_notebook_line(error.text or "")
+        if said:
+            return f"This is no Python yet{line}: {said}"
         return f"This is no Python yet: {error.msg}{line}."
     except ValueError as error:
         return f"This is no Python yet: {error}."

@@ -225,10 +225,13 @@ def work(task, pipe):
 def look_at(exercise_id, names, task):
     """Check one exercise; the fields of its Report."""
     from ..engine.examine import not_checked
+    from ..engine.files import is_it, near_names
 
     name = exercise_id.rpartition(".")[2]
     if name not in names:
-        return unlooked(failure(task.path, exercise_id, f"The file does not define {name}."))
+        near = is_it(near_names((n for n in names if not n.startswith("_")), [name]))
+        said = f"The file does not define {name}.{near}"
+        return unlooked(failure(task.path, exercise_id, said))
     try:
         verdict = verdict_on(exercise_id, names, task)
     except BrokenCourseError as error:
@@ -293,6 +296,8 @@ def confine(task):
 
 def what_stopped(error, task):
     """A sentence on why a file could not be loaded."""
+    from ..engine.advice import advice, on_notebook_line
+
     name = Path(task.path).name
     if isinstance(error, OutOfTime):
         return f"The file was stopped after {task.seconds:g} seconds. Does a loop in it ever end?"
@@ -300,15 +305,21 @@ def what_stopped(error, task):
         return f"The file ends the program (sys.exit or exit) while it is being loaded: {name}."
     if isinstance(error, SyntaxError):
         line = (error.text or "").strip()
+        said = on_notebook_line(line)
+        if said:
+            return f"This is no Python yet, line {error.lineno} of {name}: {said}"
         return f"This is no Python yet: {error.msg}, line {error.lineno} of {name}: `{line}`"
-    where = ""
+    where = text = ""
     trace = error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == task.path:
             line = Path(task.path).read_text(errors="replace").splitlines()[trace.tb_lineno - 1]
-            where = f", line {trace.tb_lineno} of {name}: `{line.strip()}`"
+            text = line.strip()
+            where = f", line {trace.tb_lineno} of {name}: `{text}`"
         trace = trace.tb_next
-    return f"The file could not be loaded: {type(error).__name__}: {error}{where}"
+    kind = type(error).__name__
+    said = advice(kind, str(error), text)
+    return f"The file could not be loaded: {kind}: {error}{where}{f'. {said}' if said else ''}"
 
 
 if __name__ == "__main__":

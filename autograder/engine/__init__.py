@@ -22,6 +22,7 @@ From what is asked to what is said:
     diagnose       which of them gives the learner's answers?
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind
+    advice         what to do about exceptions whose cause is known
     learner_lines  the learner's own lines: where it happened
     examine        all of that for one implementation, up to a verdict
     verdict        points, diagnosis and explanation, as data and as text

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from . import limits, pieces
+from .advice import advice
 from .broken_course import BrokenCourseError
 from .compare import Difference, differences
 from .course import current
@@ -23,8 +24,8 @@ from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .repairs import proof
 from .subject import LocalSubject, Subject
-from .symptoms import Seen, explain, listing
-from .trial import NOTHING, PIECES, Answer, Implementation, describe, is_stub
+from .symptoms import Seen, explain, listing, precision
+from .trial import NOTHING, PIECES, Answer, Implementation, Problem, describe, is_stub
 from .verdict import Verdict
 
 # {name of a property: what breaks it first}
@@ -316,12 +317,25 @@ def describe_broken(verdict: Verdict, exercise: Exercise, subject: Subject, brok
     name, (record, difference) = next(iter(broken.items()))
     seen = seen_in(exercise, record)
     verdict.explanation.append(explain(seen, difference))
+    if difference.aspect == "error":  # whether the method is right is not known
+        explain_problem(verdict, subject, seen, difference.yours)
+        return
     promise = next(promise for promise in exercise.properties if promise.name == name)
-    if promise.look:
+    if promise.look and not precision(seen, difference):
         verdict.explanation.append(seen.fill(promise.look))
-    if difference.aspect == "error" and difference.yours is not None:
-        verdict.line = subject.line_of_problem(difference.yours)
     show(verdict, record)
+
+
+def explain_problem(
+    verdict: Verdict, subject: Subject, seen: Seen, problem: Problem | None
+) -> None:
+    """Say where an exception was raised, and what to do about it if that is known."""
+    if problem is None:
+        return
+    verdict.line = subject.line_of_problem(problem)
+    text = verdict.line.text if verdict.line else ""
+    said = advice(problem.kind, problem.message, text, seen.trial.numpy)
+    verdict.explanation += [said] if said else []
 
 
 def seen_in(exercise: Exercise, record: Record) -> Seen:

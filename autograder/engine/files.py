@@ -1,6 +1,7 @@
 """Learners' files: which exercises one defines, and loading it."""
 
 import ast
+import difflib
 import re
 import sys
 import types
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .course import current
+
+NEAR = 0.8  # from so much likeness on a name may be meant for another
 
 
 def tree_of(source: str | bytes) -> ast.Module:
@@ -58,6 +61,33 @@ def exercises_defined(source: str) -> list[str]:
     """Ids of the exercises that a file defines, in the order of the course."""
     names = set(names_defined(source))
     return [each for each in current().ids if each.rpartition(".")[2] in names]
+
+
+def near_names(names: Iterable[str], wanted: Iterable[str] | None = None) -> dict[str, str]:
+    """{name that is no exercise's: the exercise that it is nearly the name of}
+
+    Args:
+        names: that somebody has given.
+        wanted: names of the exercises that are looked for; all of them if None.
+    """
+    plain = {plainly(each): each for each in (current().lesson_of if wanted is None else wanted)}
+    found = {}
+    for name in names:
+        close = difflib.get_close_matches(plainly(name), plain, 1, NEAR)
+        if close and name not in plain.values():
+            found[name] = plain[close[0]]
+    return found
+
+
+def plainly(name: str) -> str:
+    """A name without what people write in different ways."""
+    return name.lower().replace("_", "")
+
+
+def is_it(near: dict[str, str]) -> str:
+    """A question about near names, with a space in front; "" if there are none."""
+    asked = [f"`{name}`: is that `{wanted}`" for name, wanted in list(near.items())[:3]]
+    return f" There is {', and '.join(asked)}? An exercise is known by its name." if asked else ""
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import numpy
 import torch
 
+from .limits import NOT_COMPILED
+
 PRINTED = 400  # so many characters of what the learner's code prints are shown
 
 
@@ -49,6 +51,7 @@ def undisturbed(seed: int = 0) -> Iterator[Printed]:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(torch.autocast("cpu", enabled=False))
+        stack.enter_context(nothing_compiled())
         if device.type != "cpu":
             torch.set_default_device("cpu")
         torch.set_num_threads(1)  # for inputs as small as these, others would only be in the way
@@ -69,6 +72,27 @@ def undisturbed(seed: int = 0) -> Iterator[Printed]:
             numpy.random.set_state(numpys_state)
             if cwd is not None:
                 os.chdir(cwd)
+
+
+@contextlib.contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """What torch.compile was told to compile runs as it was written: to compile it for a few small
+    inputs, of other sizes each time, takes minutes. It changes no result."""
+    before = os.environ.get(NOT_COMPILED)
+    os.environ[NOT_COMPILED] = "1"  # nor what is compiled from here on
+    try:
+        with eager():
+            yield
+    finally:
+        os.environ.pop(NOT_COMPILED)
+        os.environ.update({} if before is None else {NOT_COMPILED: before})
+
+
+def eager() -> contextlib.AbstractContextManager[object]:
+    """For what has been compiled already. (Torch's compiler is large: who uses none of it need not
+    wait for it. Before 2.6 torch could not do this.)"""
+    in_use = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
+    return torch.compiler.set_stance("force_eager") if in_use else contextlib.nullcontext()
 
 
 def set_seed(seed: int) -> None:

@@ -54,7 +54,7 @@ def method_code(value: object) -> list[CodeType]:
     value = getattr(value, "__func__", value)  # staticmethod, classmethod
     if isinstance(value, property):
         value = value.fget
-    return [value.__code__] if inspect.isfunction(value) else []
+    return [inspect.unwrap(value).__code__] if inspect.isfunction(value) else []
 
 
 def is_library(kind: type) -> bool:

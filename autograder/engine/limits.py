@@ -17,6 +17,7 @@ PATIENCE = 3.0  # after so long no further mistakes are tried, while somebody wa
 MENDING = 2.0  # what may be spent on finding the change that makes an answer right
 EACH = 0.5  # and of that on each of the changes that are tried
 UNHURRIED = 30.0  # where nobody waits; what is found must not depend on how busy the machine is
+NOT_COMPILED = "TORCHDYNAMO_DISABLE"  # with 1 in it torch.compile leaves code as it is
 SECONDS = 10.0  # what one check may take; a right answer takes a thousandth of it
 
 

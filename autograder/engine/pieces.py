@@ -73,7 +73,7 @@ def names_around(version: Callable[..., Any], otherwise: dict[str, Any]) -> dict
     """The dict in which a function, or the methods of a class, find their names."""
     values = vars(version).values() if inspect.isclass(version) else [inspect.unwrap(version)]
     functions = [getattr(value, "__func__", value) for value in values]
-    found = [f.__globals__ for f in functions if inspect.isfunction(f)]
+    found = [inspect.unwrap(f).__globals__ for f in functions if inspect.isfunction(f)]
     return found[0] if found else otherwise
 
 

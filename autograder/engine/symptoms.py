@@ -109,14 +109,17 @@ def dtype(x: torch.Tensor) -> str:
 
 def explain(seen: Seen, difference: Difference) -> str:
     """One difference as sentences."""
-    return EXPLAIN[difference.aspect](seen, difference) + which_call(seen, difference.name)
+    return EXPLAIN[difference.aspect](seen, difference) + which_call(seen, difference)
 
 
-def which_call(seen: Seen, name: str) -> str:
+def which_call(seen: Seen, difference: Difference) -> str:
     """If a trial makes several calls: what was special about the one that went wrong?"""
-    number = call_number(name)
-    if number == 1:
+    raised = difference.aspect == "error" and difference.yours is not None
+    number = seen.answer.begun if raised else call_number(difference.name)
+    if number <= 1:
         return ""
+    if seen.trial.build is None:
+        return f" (This was call {number} of several.)"
     mode = ", in training mode" if seen.trial.calls[number - 1].training else ""
     return f" (This was call {number} to the same object{mode}.)"
 
@@ -170,12 +173,14 @@ def explain_error(seen: Seen, difference: Difference) -> str:
             f"{with_inputs(seen, seen.answer.begun)}. Which {words(seen).array} in it is so large?"
         )
     message = problem.message.strip().splitlines()[0] if problem.message.strip() else "no message"
+    message = message.partition(", but expected one of")[0]  # a list that stood on other lines
     return f"Your code raised {problem.kind}: {message} {with_inputs(seen, seen.answer.begun)}"
 
 
 def with_inputs(seen: Seen, number: int = 1) -> str:
     """What the learner's code was called with, the first time or later."""
     call = seen.trial.calls[max(number, 1) - 1]
+    called = f"`{call.method}` called with" if call.method else "called with"
     given = [
         f"{name} {shape(value)}" if isinstance(value, torch.Tensor) else f"{name}={value}"
         for name, value in (call.arguments | call.options).items()
@@ -186,8 +191,13 @@ def with_inputs(seen: Seen, number: int = 1) -> str:
         made = ", ".join(f"{name}={value}" for name, value in build.items())
         if seen.answer.problem and not seen.answer.begun:
             return f"(made with {made}; not yet called)"
-        return f"(made with {made}; called with {', '.join(given)})"
-    return f"(called with {', '.join(given)})"
+        return f"(made with {made}; {called} {', '.join(given)}{in_dtype(seen)})"
+    return f"({called} {', '.join(given)}{in_dtype(seen)})"
+
+
+def in_dtype(seen: Seen) -> str:
+    """The dtype of what was handed over, if it is no ordinary one."""
+    return "" if seen.trial.dtype == torch.float32 else f", in {str(seen.trial.dtype)[6:]}"
 
 
 def call_number(name: str) -> int:
@@ -197,7 +207,13 @@ def call_number(name: str) -> int:
 
 
 def explain_returned(seen: Seen, difference: Difference) -> str:
-    return f"Your code returned {difference.yours}; expected is {difference.expected}."
+    said = f"Your code returned {difference.yours}; expected is {difference.expected}."
+    if "an array" in str(difference.yours) and not seen.trial.numpy:
+        said += (
+            " An array is NumPy's, and no gradient flows through it: work with torch's own "
+            "functions (torch.exp for np.exp), from beginning to end."
+        )
+    return said
 
 
 def explain_absent(seen: Seen, difference: Difference) -> str:
@@ -274,12 +290,12 @@ def explain_gradient(seen: Seen, difference: Difference) -> str:
             f"{'it' if len(missing) == 1 else 'them'}: something on the way leaves torch's graph "
             f"(.detach(), .data, .item(), NumPy, torch.no_grad), or it is not used at all."
         )
-    what = too_coarse(seen, difference) or describe_relation(seen, difference)
+    what = precision(seen, difference) or describe_relation(seen, difference)
     return f"The numbers may be right, but the {difference.name} is not. {what}"
 
 
 def explain_value(seen: Seen, difference: Difference) -> str:
-    coarse = too_coarse(seen, difference)
+    coarse = precision(seen, difference)
     if coarse:
         return coarse
     if "(call " not in difference.name:  # symptoms look at the first call
@@ -288,6 +304,13 @@ def explain_value(seen: Seen, difference: Difference) -> str:
             if text:
                 return text
     return describe_relation(seen, difference)
+
+
+def precision(seen: Seen, difference: Difference) -> str | None:
+    """A sentence if nothing but digits that were lost is wrong with an array's numbers, or None."""
+    if difference.aspect not in ("value", "gradient") or not torch.is_tensor(difference.yours):
+        return None
+    return too_coarse(seen, difference) or rough(difference)
 
 
 def too_coarse(seen: Seen, difference: Difference) -> str | None:
@@ -319,6 +342,36 @@ def coarser_dtype(x: torch.Tensor, wanted: torch.dtype) -> torch.dtype | None:
     if x.numel() < 4:  # a few numbers fit by chance
         return None
     return next((kind for kind in coarser if torch.equal(x.to(kind).to(x.dtype), x)), None)
+
+
+ROUGH = 2e-2  # how far half precision on the way may lead, relative to the largest number
+
+
+def rough(difference: Difference) -> str | None:
+    """A sentence if the numbers are right to some digits, and what is wrong with them looks like
+    rounding: it goes up and down, whatever the right numbers are. None otherwise."""
+    a, b = difference.yours.to(torch.float64), difference.expected.to(torch.float64)
+    if a.numel() < 8 or not bool(a.isfinite().all() and b.isfinite().all()):
+        return None
+    wrong = (a - b).flatten()
+    if not 1e-4 < float(wrong.abs().max() / b.abs().max().clamp(min=1e-12)) < ROUGH:
+        return None
+    if is_steady(wrong, torch.ones_like(wrong)) or is_steady(wrong, b.flatten()):
+        return None
+    if int((wrong.abs() > 0.1 * wrong.abs().max()).sum()) < wrong.numel() / 3:
+        return None  # a few are wrong, and the others right
+    one, other = apart(a.flatten()[wrong.abs().argmax()], b.flatten()[wrong.abs().argmax()])
+    return (
+        f"Your {difference.name} is right to 2 or 3 digits, and no further: where it is farthest "
+        f"off it is {one}, expected {other}. Is a part of it worked out in half precision "
+        f"(autocast, .half(), .bfloat16()), whose digits end there?"
+    )
+
+
+def is_steady(wrong: torch.Tensor, what: torch.Tensor) -> bool:
+    """Does an error go with something, as rounding does not?"""
+    size = float(wrong.norm() * what.norm())
+    return size > 0 and abs(float(wrong @ what)) > 0.5 * size
 
 
 def describe_relation(seen: Seen, difference: Difference) -> str:

@@ -239,6 +239,7 @@ def perform(
         subject = module = built
         answer.facts.update(load(module, trial.state))
     for number, call in enumerate(trial.calls):
+        answer.begun = number + 1
         suffix = "" if number == 0 else f" (call {number + 1})"
         if module is not None and module.training != call.training:
             module.train(call.training)
@@ -246,7 +247,7 @@ def perform(
         given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
         options = {name: prepare(value, trial, device) for name, value in call.options.items()}
         before = {name: value.detach().clone() for name, value in arrays_in(given | options)}
-        answer.begun, used, calls = number + 1, set(), None
+        used, calls = set(), None
         with contextlib.ExitStack() as around:
             if module is not None and not (trial.gradients or call.reads):
                 around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter

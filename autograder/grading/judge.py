@@ -28,7 +28,7 @@ from ..engine.examine import (
     verdict_on,
 )
 from ..engine.exercise import Exercise
-from ..engine.files import names_defined
+from ..engine.files import is_it, names_defined, near_names
 from ..engine.limits import UNHURRIED, OutOfTime
 from ..engine.trial import Trial
 from ..engine.verdict import Verdict
@@ -298,6 +298,9 @@ def comment_of(verdict: Verdict) -> str:
 
 def missing(name: str, cells: list[str]) -> str:
     """Why there may be nothing of this name."""
+    defined = dict.fromkeys(each for source in cells for each in names_defined(source))
+    if name not in defined and (near := is_it(near_names(defined, [name]))):
+        return f"No cell of this notebook defines `{name}`.{near}"
     if any(name in source for source in cells):
         return (
             f"There is no `{name}` here, though a cell above speaks of it: the cell that defines "

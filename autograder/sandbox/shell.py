@@ -16,6 +16,7 @@ from IPython.utils.text import SList
 from traitlets import Type
 from traitlets.config import Config
 
+from ..engine.advice import advice
 from ..engine.limits import OutOfTime, time_limit
 
 MOST_TEXT = 20_000  # characters of one cell
@@ -148,7 +149,9 @@ class Shell(InteractiveShell):
     def _showtraceback(self, etype, evalue, stb):
         if etype is OutOfTime:
             etype, evalue = TimeoutError, f"the cell was stopped after {self.seconds:g} seconds"
-        self.shown.error(getattr(etype, "__name__", etype), evalue, stb)
+        kind = getattr(etype, "__name__", str(etype))
+        said = advice(kind, str(evalue))
+        self.shown.error(kind, evalue, [*stb, said] if said else stb)
 
     def system(self, cmd):
         """No command is run; what else stands in the cell is not to suffer for that."""

@@ -26,7 +26,7 @@ LOOKING_AFTER = 0.2  # seconds between two looks at a working folder that has no
 def main(descriptor, options):
     """Serve the judge at the other end of a socket until it hangs up."""
     from ..engine.course import Course
-    from ..engine.limits import address_space
+    from ..engine.limits import NOT_COMPILED, address_space
     from . import seccomp, walls
 
     walls.System()("prctl", walls.PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) if linux() else None
@@ -40,6 +40,7 @@ def main(descriptor, options):
         except OSError as error:
             trouble = f"no namespaces ({error.strerror}: {error})"
     os.environ["MPLCONFIGDIR"] = os.environ["IPYTHONDIR"] = options["scratch"]
+    os.environ[NOT_COMPILED] = "1"  # torch.compile would want to start a compiler
     has_seccomp = seccomp.is_possible()
     if has_seccomp:
         seccomp.program(seccomp.machine())  # children then have it

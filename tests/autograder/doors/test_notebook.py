@@ -59,6 +59,8 @@ def test_the_name_may_be_bound_by_an_assignment(monkeypatch):
         (torch.ones(2), "check wants your function or class itself"),
         (lambda: 0, "No exercise is called"),
         (io.StringIO, "No exercise is called"),
+        (type("MultiHeadedAttention", (), {}), "No exercise is called 'MultiHeadedAttention': giv"),
+        (type("positional_encoding", (), {}), "Is it `PositionalEncoding`?"),
     ],
 )
 def test_anything_else_gets_a_sentence_and_no_points(subject, sentence, capsys):

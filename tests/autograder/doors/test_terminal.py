@@ -102,6 +102,38 @@ def test_an_imported_name_does_not_count(file, capsys):
     assert "defines none of the exercises" in err
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MultiHeadedAttention", "MultiHeadAttention"),
+        ("multi_head_attention", "MultiHeadAttention"),
+        ("positional_encoding", "PositionalEncoding"),
+        ("softMax", "softmax"),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_offered(name, meant, file, capsys):
+    source = file(f"class {name}:\n    pass\n")
+    code, found, err = reports(capsys, source)
+    assert code == 2
+    assert not found
+    assert f"`{name}`: is that `{meant}`?" in err
+    code, [report], _ = reports(capsys, source, "--exercise", meant)
+    assert f"`{name}`: is that `{meant}`?" in report["message"]
+
+
+def test_a_name_that_is_far_from_all_of_them_is_not_explained(file, capsys):
+    _, _, err = reports(capsys, file("def main():\n    pass\n"))
+    assert err.endswith("defines none of the exercises.\n")
+
+
+@pytest.mark.parametrize("line", ["%matplotlib inline", "!pip install einops"])
+def test_lines_that_are_for_notebooks_are_told_with_their_number(line, file, capsys):
+    for rest in (RIGHT, ""):  # with an exercise in the file, and without
+        _, [report], _ = reports(capsys, file(f"import math\n{line}\n{rest}"))
+        assert f"line 2: `{line}`" in report["message"].replace(" of answer.py", "")
+        assert "is for a notebook only" in report["message"]
+
+
 def test_no_such_device(file, capsys):
     assert reports(capsys, file(RIGHT), "--device", "abacus")[0] == 2
     code, _, err = reports(capsys, file(RIGHT), "--device", "xla")

@@ -48,6 +48,8 @@ def test_an_endless_loop_when_called(check, both_ways):
     [
         ("def causal_mask(length:\n  pass", "This is no Python yet: "),
         ("import no_such_module\ndef causal_mask(n): pass", "No module named 'no_such_module'"),
+        ("import no_such_module\ndef causal_mask(n): pass", "no package `no_such_module` here"),
+        ("n = input()\ncausal_mask = 1", "Nobody can type where your code is checked"),
         ("import sys\nsys.exit()\ncausal_mask = 1", "ends the program (sys.exit or exit)"),
         ("exit(3)\ncausal_mask = 1", "ends the program (sys.exit or exit)"),
         ("while True: pass\ncausal_mask = 1", "stopped after 1 seconds"),

@@ -89,3 +89,20 @@ def test_code_of_which_python_knows_no_lines():
     problem = run(unknown, Trial([Call({"x": 1})])).problem
     assert problem.kind == "NameError"
     assert line_of_problem(unknown, problem) is None
+
+
+def test_lines_of_methods_that_are_decorated_are_those_inside():
+    def decorate(method):
+        @functools.wraps(method)
+        def around(*given):
+            return method(*given)
+
+        return around
+
+    class Decorated:
+        @decorate
+        def forward(self, x):
+            return x + "inside"
+
+    assert find_line(Decorated, "inside").text == 'return x + "inside"'
+    assert not find_line(Decorated, r"method\(\*given\)")

@@ -74,6 +74,40 @@ def test_errors_have_kind_message_and_shapes():
     assert said == "Your code raised ValueError: too many (called with x (2, 3, 4))"
 
 
+def test_of_a_message_that_goes_on_elsewhere_the_beginning_is_told():
+    torch_says = "max() got (a, b), but expected one of:\n * (Tensor input)\n"
+    said = words(Answer(problem=Problem("TypeError", torch_says)))
+    assert said == "Your code raised TypeError: max() got (a, b) (called with x (2, 3, 4))"
+
+
+def test_the_method_that_failed_is_named():
+    trial = call(x=X).but(build={"d_model": 4})
+    trial.calls = [Call({"tokens": X}), Call({"source": X}, method="encode", training=True)]
+    said = words(Answer(problem=Problem("ValueError", "no"), begun=2), trial=trial)
+    assert "(made with d_model=4; `encode` called with source (2, 3, 4))" in said
+    assert said.endswith(" (This was call 2 to the same object, in training mode.)")
+
+
+def test_rounding_on_the_way_is_told_as_precision():
+    half = (EXPECTED.bfloat16() @ torch.eye(4).bfloat16()).float() * 1.0000001
+    said = words(half + 1e-5 * EXPECTED.flip(0))
+    assert "is right to 2 or 3 digits, and no further" in said
+    assert "half precision" in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        EXPECTED * 1.01,
+        EXPECTED + 0.01,
+        torch.cat([EXPECTED[:1], 1.01 * EXPECTED[1:]]),
+        EXPECTED + 0.01 * torch.eye(5)[:, :4],
+    ],
+)
+def test_a_small_error_that_goes_with_something_is_no_rounding(answer):
+    assert "half precision" not in words(answer)
+
+
 def test_memory_is_spoken_of_in_gigabytes():
     torch_says = (
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 20000000000 bytes."
@@ -108,7 +142,8 @@ def test_an_error_in_a_later_call_is_told_with_the_shapes_of_that_call():
     trial = call(x=X)
     trial.calls = [*trial.calls, Call({"x": torch.zeros(1, 1, 4)})]
     problem = Problem("ValueError", "no")
-    assert words(Answer(problem=problem, begun=2), trial=trial).endswith("with x (1, 1, 4))")
+    said = words(Answer(problem=problem, begun=2), trial=trial)
+    assert said.endswith("with x (1, 1, 4)) (This was call 2 of several.)")
     trial.build = {"d_model": 4}
     assert words(Answer(problem=problem), trial=trial).endswith(
         "(made with d_model=4; not yet called)"
