@@ -76,7 +76,8 @@ def initialise(model):
     W ~ U(-a, a),  a = √(6 / (inputs + outputs))        (Glorot and Bengio, 2010)
 
     Args:
-        model: any nn.Module; parameters that are not 2-D stay as they are.
+        model: any nn.Module; parameters of one dimension or none stay as they are, and so do
+            buffers. Those of more than two, as a convolution has, may be filled or left.
     Returns:
         The same model.
     """

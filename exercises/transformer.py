@@ -102,7 +102,8 @@ class Transformer(nn.Module):
         norm_first: as in EncoderBlock.
         tie_weights: let `output` and the target embedding share one matrix (section 3.4, where the
             source embedding shares it, too).
-        pad: the token number of padding; nothing ever attends to it.
+        pad: the token number of padding; nothing ever attends to it. It stays at hand as `pad`:
+            whoever decodes asks for it.
 
     Parts: `source_embedding`, `target_embedding`, `position` (one for both sides), `encoder`,
     `decoder`, and `output`, nn.Linear(d_model, target_vocab).
@@ -156,7 +157,7 @@ def count_parameters(model):
     Args:
         model: any nn.Module.
     Returns:
-        int
+        int; a whole number of NumPy's will do, too.
     """
     # YOUR CODE HERE
     raise NotImplementedError()

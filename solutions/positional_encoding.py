@@ -58,7 +58,7 @@ class PositionalEncoding(nn.Module):
     """Add to every token the vector of the place where it stands (sections 3.5 and 5.4).
 
     Args:
-        d_model: features of a token.
+        d_model: features of a token, an even number; what an odd one gives is up to you.
         max_length: positions to prepare; a longer sequence is a ValueError.
         dropout: probability of dropping a feature of the sum in training.
 

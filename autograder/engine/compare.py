@@ -33,7 +33,9 @@ ASPECTS = (
     "absent",  # an array that is to be there is not, or the other way round
     "gradient",
     "changed",  # an argument was changed
+    "kept",  # what is kept for others to look at afterwards
 )
+KEPT = "kept: "  # so begin the names of facts about that
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ def aspect_of_fact(name: str) -> str:
         return "gradient"
     if name == "changed":
         return "changed"
+    if " detached" in name or name.startswith(KEPT):
+        return "kept"
     return "fact"
 
 

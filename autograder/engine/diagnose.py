@@ -24,7 +24,7 @@ from .subject import Subject
 from .trial import Answer, Probe, Trial
 
 # What a second mistake may break without hiding the first one's numbers.
-BESIDES = {"dtype", "changed"}
+BESIDES = {"dtype", "changed", "kept"}
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
 
@@ -205,9 +205,14 @@ def suspects(exercise: Exercise, subject: Subject, probe: Probe, ways: list[str]
 def pivots(failing: list[Record]) -> list[Record]:
     """The failing records that tell most for the least work, of different properties."""
     chosen = {}
-    for record in sorted(failing, key=lambda record: (not telling(record), cost(record.trial))):
+    for record in sorted(failing, key=how_late):
         chosen.setdefault(record.promise.name, record)
     return list(chosen.values())[:PIVOTS]
+
+
+def how_late(record: Record) -> tuple[bool, bool, int]:
+    """What is wrong beside the numbers comes last: it must not hide what is wrong with them."""
+    return only_beside(record), not telling(record), cost(record.trial)
 
 
 def cost(trial: Trial) -> int:

@@ -6,11 +6,12 @@ import functools
 import itertools
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
-from .compare import Difference, close
+from .compare import KEPT, TOLERANCE, Difference, close, near
 from .exercise import Exercise
 from .trial import Answer, Trial
 
@@ -21,7 +22,9 @@ DIGITS = {
     torch.float32: "7",
     torch.float64: "16",
 }
-alike = functools.partial(close, roughly=True)  # to describe an answer its own dtype will do
+# To describe an answer its own dtype will do; but what is called right is right: closer than what
+# a check lets pass, as wrong numbers can be near.
+alike = functools.partial(close, tolerance=0.3, roughly=True)
 
 
 class Words(NamedTuple):
@@ -53,7 +56,8 @@ class Seen(dict[str, Any]):
         self.answer, self.expected = answer, expected
         self.yours, self.theirs = answer.arrays, expected.arrays
         self.arguments: dict[str, Any] = {}
-        for call in reversed(trial.calls):
+        failed = trial.calls[max(answer.begun, 1) - 1 :][:1] if answer.problem else []
+        for call in [*reversed(trial.calls), *failed]:  # the first one, or the one that failed
             self.arguments |= (trial.build or {}) | trial.options | call.arguments | call.options
 
     def __missing__(self, name: str) -> Any:
@@ -134,16 +138,7 @@ def explain_built(seen: Seen, difference: Difference) -> str:
 def explain_names(seen: Seen, difference: Difference) -> str:
     names, expected = difference.yours, difference.expected
     if difference.name == "missing":
-        extra = seen.answer.facts.get("extra") or []
-        text = f"Your module has no parameter called {listing(names)}."
-        if extra:
-            text += f" It has {listing(extra)} instead: is it only the name that is different?"
-        else:
-            text += (
-                " Either it is not made, or torch cannot see it: a layer in a plain Python list, "
-                "or a tensor that is no nn.Parameter, is neither trained nor saved."
-            )
-        return text
+        return f"Your module has no parameter called {listing(names)}. {why_missing(seen, names)}"
     if difference.name == "extra":
         return f"Your module has parameters that are not asked for: {listing(names)}."
     if difference.name == "shapes":
@@ -157,6 +152,24 @@ def explain_names(seen: Seen, difference: Difference) -> str:
         missing = [group for group in expected if group not in names]
         return f"{listing(missing[0])} are to be one and the same parameter, and yours are not."
     return f"Training cannot change {listing(names)}: requires_grad is False."
+
+
+def why_missing(seen: Seen, names: list[str]) -> str:
+    """What may have become of parameters that are not there."""
+    extra = seen.answer.facts.get("extra") or []
+    if extra:
+        return f"It has {listing(extra)} instead: is it only the name that is different?"
+    weights = [re.sub(r"(^|\.)bias$", r"\1weight", name) for name in names]
+    if all(
+        w != name and w in seen.trial.state and w not in names for w, name in zip(weights, names)
+    ):
+        return "Their weights are there: were the layers made with bias=False?"
+    layer, tensor = "a layer in a plain Python list", "a tensor that is no nn.Parameter"
+    kinds = {layer if "." in name else tensor for name in names}
+    return (
+        f"Either it is not made, or torch cannot see it: {', or '.join(sorted(kinds))}, is neither "
+        f"trained nor saved."
+    )
 
 
 def explain_error(seen: Seen, difference: Difference) -> str:
@@ -279,6 +292,16 @@ def explain_changed(seen: Seen, difference: Difference) -> str:
     )
 
 
+def explain_kept(seen: Seen, difference: Difference) -> str:
+    kept, detached, _ = difference.name.partition(" detached")
+    if not detached:
+        return explain_fact(seen, replace(difference, name=kept.removeprefix(KEPT)))
+    return (
+        f"Your `{kept}` still hang on torch's graph: as long as they are kept, so is the memory of "
+        f"everything that they were made of. Detach what is kept only to be looked at."
+    )
+
+
 def explain_gradient(seen: Seen, difference: Difference) -> str:
     if difference.name.startswith("no gradient"):
         expected = difference.expected or []
@@ -358,7 +381,7 @@ def rough(difference: Difference) -> str | None:
         return None
     if is_steady(wrong, torch.ones_like(wrong)) or is_steady(wrong, b.flatten()):
         return None
-    if int((wrong.abs() > 0.1 * wrong.abs().max()).sum()) < wrong.numel() / 3:
+    if int((wrong.abs() > 0.05 * wrong.abs().max()).sum()) < wrong.numel() / 4:
         return None  # a few are wrong, and the others right
     one, other = apart(a.flatten()[wrong.abs().argmax()], b.flatten()[wrong.abs().argmax()])
     return (
@@ -388,13 +411,15 @@ def describe_relation(seen: Seen, difference: Difference) -> str:
     if a.numel() > 2:
         if float(a.max() - a.min()) == 0:
             return f"All numbers of your {name} are {number(a.flatten()[0])}, whatever goes in."
-        text = proportional(a, b, name) or rearranged(yours, expected, name, words(seen).axis)
+        text = proportional(yours, expected, name) or rearranged(
+            yours, expected, name, words(seen).axis
+        )
         if text:
             return text
     wrong = (a - b).abs()
     where = int(wrong.argmax())
     at = place_of(where, a.shape)
-    count = max(1, int((wrong > 1e-4 * max(1e-3, float(b.abs().max()))).sum()))
+    count = max(1, int((wrong > allowed(seen, expected)).sum()))
     how_many = f"{count} of {a.numel()} numbers are off; the worst" if a.numel() > 1 else "It"
     one, other = apart(a.flatten()[where], b.flatten()[where])
     return (
@@ -411,17 +436,25 @@ def place_of(flat_index: int, size: torch.Size) -> str:
     return f"[{', '.join(map(str, reversed(index)))}]"
 
 
-def proportional(a: torch.Tensor, b: torch.Tensor, name: str) -> str | None:
+def allowed(seen: Seen, expected: torch.Tensor) -> float:
+    """How far a number may lie from the expected one in a check."""
+    share = seen.trial.tolerance * TOLERANCE.get(expected.dtype, 0.0)
+    return share * max(1e-3, float(expected.abs().max()))
+
+
+def proportional(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:
     """Is it the right answer but for a factor, or but for a number added to all?"""
-    visible = b.abs() > 1e-3 * b.abs().max()
-    ratio = a[visible] / b[visible]
-    middle = float(ratio.median())
-    if middle and float((ratio - middle).abs().max()) < 1e-3 * abs(middle):
-        return f"Every number of your {name} is {number(middle)} times what is expected."
-    difference = a - b
-    middle = float(difference.median())
-    if float((difference - middle).abs().max()) < 1e-4 * float(b.abs().max()):
-        return f"Every number of your {name} is too large by {number(middle)}."
+    a, b = yours.to(torch.float64), expected.to(torch.float64)
+    rough = 0.3 * max(TOLERANCE.get(x.dtype, 1e-6) for x in (yours, expected))
+    visible = b.abs() > 0.1 * b.abs().max()
+    factor = float((a[visible] / b[visible]).median())
+    if factor and near(a, factor * b, rough):
+        times = apart(torch.tensor(factor), torch.tensor(1.0))[0]
+        return f"Every number of your {name} is {times} times what is expected."
+    more = float((a - b).median())
+    if more and near(a, b + more, rough):
+        way = "large" if more > 0 else "small"
+        return f"Every number of your {name} is too {way} by {number(abs(more))}."
     return None
 
 
@@ -473,4 +506,5 @@ EXPLAIN: dict[str, Callable[[Seen, Difference], str]] = {
     "absent": explain_absent,
     "gradient": explain_gradient,
     "changed": explain_changed,
+    "kept": explain_kept,
 }

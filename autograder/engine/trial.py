@@ -421,7 +421,7 @@ def note_attribute(answer: Answer, subject: object, name: str, suffix: str) -> N
         answer.facts[f"{name} detached{suffix}"] = not value.requires_grad
         answer.arrays[name + suffix] = value.detach().to("cpu").clone()
     else:
-        answer.facts[name + suffix] = describe_value(value)
+        answer.facts[name + suffix] = value if type(value) is int else describe_value(value)
 
 
 def note_gradients(

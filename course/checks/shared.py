@@ -1,6 +1,6 @@
 """What the checks of several lessons need."""
 
-from autograder.engine.symptoms import few, shape
+from autograder.engine.symptoms import allowed, few, shape
 from autograder.engine.trial import Answer
 
 
@@ -42,6 +42,25 @@ def comparable(seen):
     if yours is None or theirs is None or yours.shape != theirs.shape:
         return None, None
     return yours.double(), theirs.double()
+
+
+def right_or_off(seen, yours, theirs, keep):
+    """Which rows, tokens or columns are right, and which are off?
+
+    What is called right is right but for rounding, however much a check lets pass; what is called
+    off is more than that. Something may be neither.
+
+    Args:
+        yours, theirs: what `comparable` gives.
+        keep: the dimensions that are told apart.
+    """
+    rest = [dim for dim in range(yours.dim()) if dim not in [d % yours.dim() for d in keep]]
+    wrong = (yours - theirs).abs()
+    wrong = wrong.amax(rest) if rest else wrong
+    expected = seen.theirs["output"]
+    return wrong <= allowed(seen, expected) / max(seen.trial.tolerance, 1.0), wrong > allowed(
+        seen, expected
+    )
 
 
 def your_shape(seen):

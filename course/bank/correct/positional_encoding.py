@@ -324,3 +324,21 @@ class PositionalEncoding(nn.Module):
             return y
         kept = torch.empty(y.shape, device=y.device).bernoulli_(1 - self.rate)
         return y * (kept / (1 - self.rate)).to(y.dtype)
+
+
+# %% PositionalEncoding: the usual tutorial code, whose table cannot have an odd width
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        self.dropout = nn.Dropout(p=dropout)
+        pe = torch.zeros(max_length, d_model)
+        position = torch.arange(0, max_length).unsqueeze(1)
+        div_term = torch.exp(torch.arange(0, d_model, 2) * -(math.log(10000.0) / d_model))
+        pe[:, 0::2] = torch.sin(position * div_term)
+        pe[:, 1::2] = torch.cos(position * div_term)
+        pe = pe.unsqueeze(0)
+        self.register_buffer("pe", pe)
+
+    def forward(self, x):
+        x = x + self.pe[:, : x.size(1)].requires_grad_(False).to(x.dtype)
+        return self.dropout(x)

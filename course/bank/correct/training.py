@@ -706,3 +706,11 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
                     beams = [b for b in beams if b.score(alpha, max_length) > goal]
             result[i, : len(best.tokens)] = torch.tensor(best.tokens, device=source.device)
     return result
+
+
+# %% initialise: parameters with three and more dimensions are filled, too, which is free
+def initialise(model):
+    for p in model.parameters():
+        if p.dim() > 1:
+            nn.init.xavier_uniform_(p)
+    return model

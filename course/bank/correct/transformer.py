@@ -894,3 +894,11 @@ def count_parameters(model):
     different = {id(x): x for x in state.values() if isinstance(x, nn.Parameter)}
     trainable = [x for x in different.values() if x.requires_grad]
     return sum(x.numel() for x in trainable)
+
+
+# %% count_parameters: NumPy multiplies the sizes, and so gives a whole number of its own
+def count_parameters(model):
+    import numpy as np
+
+    parameters = filter(lambda p: p.requires_grad, model.parameters())
+    return sum([np.prod(p.size()) for p in parameters])

@@ -1255,3 +1255,31 @@ class MultiHeadAttention(nn.Module):
             heads.append(out[:, i])
         self.weights = w.detach()
         return self.w_output(self.dropout(torch.cat(heads, dim=-1)))
+
+
+# %% MultiHeadAttention: the weights that are kept are those after dropout, and still hang on the graph
+# expect: weights_after_dropout
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        self.d_k = d_model // num_heads
+        self.h = num_heads
+        self.w_query, self.w_key, self.w_value, self.w_output = (
+            nn.Linear(d_model, d_model) for _ in range(4)
+        )
+        self.weights = None
+        self.dropout = nn.Dropout(p=dropout)
+
+    def forward(self, query, key, value, mask=None):
+        nbatches = query.size(0)
+        query, key, value = (
+            lin(x).view(nbatches, -1, self.h, self.d_k).transpose(1, 2)
+            for lin, x in zip((self.w_query, self.w_key, self.w_value), (query, key, value))
+        )
+        scores = torch.matmul(query, key.transpose(-2, -1)) / math.sqrt(self.d_k)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        self.weights = self.dropout(scores.softmax(dim=-1))
+        x = torch.matmul(self.weights, value)
+        x = x.transpose(1, 2).contiguous().view(nbatches, -1, self.h * self.d_k)
+        return self.w_output(x)

@@ -682,3 +682,48 @@ class PositionalEncoding(nn.Module):
         check_length(x.shape[-2], self.max_length)
         y = x * math.sqrt(self.d_model) + self.pos_enc[: x.shape[-2]].to(x.dtype)
         return F.dropout(y, p=self.dropout)
+
+
+# %% PositionalEncoding: the usual tutorial code, with dropout forgotten, and no odd width
+# expect: dropout_never
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        self.dropout = nn.Dropout(p=dropout)
+        pe = torch.zeros(max_length, d_model)
+        position = torch.arange(0, max_length).unsqueeze(1)
+        div_term = torch.exp(torch.arange(0, d_model, 2) * -(math.log(10000.0) / d_model))
+        pe[:, 0::2] = torch.sin(position * div_term)
+        pe[:, 1::2] = torch.cos(position * div_term)
+        pe = pe.unsqueeze(0)
+        self.register_buffer("pe", pe, persistent=False)
+
+    def forward(self, x):
+        return x + self.pe[:, : x.size(1)].to(x.dtype)
+
+
+# %% PositionalEncoding: the table is a plain attribute, so it does not move with the module
+# expect: not_a_buffer
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        self.dropout = nn.Dropout(p=dropout)
+        pe = torch.zeros(max_length, d_model)
+        position = torch.arange(0, max_length).unsqueeze(1)
+        div_term = torch.exp(torch.arange(0, d_model, 2) * -(math.log(10000.0) / d_model))
+        pe[:, 0::2] = torch.sin(position * div_term)
+        pe[:, 1::2] = torch.cos(position * div_term)
+        pe = pe.unsqueeze(0)
+        self.pe = pe
+
+    def forward(self, x):
+        return self.dropout(x + self.pe[:, : x.size(1)])
+
+
+# %% sinusoidal_encoding: the sine of a sine, so slow columns are nearly right
+# expect: nothing
+def sinusoidal_encoding(length, d_model):
+    position = torch.arange(length, dtype=torch.float64)[:, None]
+    angles = position / 10000.0 ** (torch.arange(0, d_model, 2) / d_model)
+    waves = torch.stack([angles.sin().sin(), angles.cos()], dim=-1)
+    return waves.flatten(1)[:, :d_model].float()

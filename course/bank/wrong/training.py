@@ -493,15 +493,6 @@ def initialise(model):
     return model
 
 
-# %% initialise: parameters with three and more dimensions are filled, too
-# expect: more_than_two_dimensions
-def initialise(model):
-    for p in model.parameters():
-        if p.dim() > 1:
-            nn.init.xavier_uniform_(p)
-    return model
-
-
 # %% initialise: a copy is filled and given back, the model itself stays as it was
 # expect: a_copy
 def initialise(model):
@@ -1642,15 +1633,6 @@ def shift_right(targets, start):
     return torch.cat([first, targets[:, :-1]], dim=1)
 
 
-# %% initialise: everything with more than one dimension is filled (as in the Annotated Transformer), convolution kernels included
-# expect: more_than_two_dimensions
-def initialise(model):
-    for p in model.parameters():
-        if p.dim() > 1:
-            nn.init.xavier_uniform_(p)
-    return model
-
-
 # %% initialise: only nn.Linear modules are treated, and their biases are set to zero; embeddings and loose matrices stay as they are
 # expect: linears_with_zero_biases
 def initialise(model):
@@ -1978,3 +1960,14 @@ def beam_search(model, source, start, end, max_length=50, beam=4, alpha=0.6):
             if stop.all():
                 break
         return seqs.view(size, beam, -1)[:, 0, 1:]
+
+
+# %% initialise: whatever has a matrix called weight is filled, loose matrices are not
+# expect: linears_and_embeddings
+def initialise(model):
+    def initialize_weights(m):
+        if hasattr(m, "weight") and m.weight.dim() > 1:
+            nn.init.xavier_uniform_(m.weight.data)
+
+    model.apply(initialize_weights)
+    return model

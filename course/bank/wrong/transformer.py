@@ -245,7 +245,7 @@ class DecoderBlock(nn.Module):
 
 
 # %% DecoderBlock: forward takes memory_mask before mask, wrong if both are given by place
-# expect: masks_swapped or masks_swapped_norm_first
+# expect: masks_in_other_order
 class DecoderBlock(nn.Module):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
         super().__init__()

@@ -170,6 +170,13 @@ MultiHeadAttention = Exercise(
             "the result has the dtype of the input", heads_in_float64, heads_in_bfloat16
         ),
         promises.unchanged("inputs and mask stay as they were"),
+        Property(
+            "kept",
+            1,
+            "`weights` hang on no graph when they are kept",
+            aspects=("kept",),
+            look="What is only to be looked at needs no gradient.",
+        ),
     ),
     hints=(
         "You have all the parts: projections, split_heads, the attention of lesson 1, merge_heads. "

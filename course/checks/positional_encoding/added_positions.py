@@ -4,10 +4,10 @@ import torch
 
 from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import few, number, shape
+from autograder.engine.symptoms import apart, number, shape
 from autograder.engine.trial import Answer, Call, Trial, probe
 
-from ..shared import comparable, levels, only_dtype
+from ..shared import comparable, levels, only_dtype, right_or_off
 from .shared import last_exponent
 
 
@@ -24,7 +24,7 @@ place_one_sequence = probe("place_one_sequence", place, batch=1, length=4, d_mod
 place_all_positions = probe(
     "place_all_positions", place, batch=2, length=7, d_model=4, max_length=7
 )
-place_odd_width = probe("place_odd_width", place, batch=4, length=6, d_model=3)
+place_other_sizes = probe("place_other_sizes", place, batch=4, length=6, d_model=10)
 place_one_token = probe("place_one_token", place, batch=2, length=1)
 place_strided = probe("place_strided", place, strided=True)
 
@@ -165,12 +165,12 @@ def added_at_first(seen):
     added, right = yours - seen.arguments["x"], theirs - seen.arguments["x"]
     if float((added - added[:1]).abs().max()) > 1e-2:
         return None
-    off = (added[0] - right[0]).abs().amax(-1)
-    where = int((off > 1e-3).int().argmax())
-    return (
-        f"To the token at position {where} your code adds {few(added[0, where])}; expected is "
-        f"{few(right[0, where])}."
-    )
+    _, off = right_or_off(seen, yours, theirs, [1])
+    if not bool(off.any()):
+        return None
+    where = int(off.int().argmax())
+    one, other = apart(added[0, where], right[0, where], count=4)
+    return f"To the token at position {where} your code adds {one}; expected is {other}."
 
 
 def sums_of_batch(seen):
@@ -194,7 +194,7 @@ PositionalEncoding = Exercise(
         Property(
             "buffer",
             1,
-            "the encoding is a part of the module that is never trained",
+            "the module has no parameters: the encoding is never trained",
             aspects=("built", "names"),
             look="Something that belongs to a module, moves with it, and is never trained is a "
             "buffer.",
@@ -208,8 +208,8 @@ PositionalEncoding = Exercise(
         Property(
             "sizes",
             1,
-            "an odd d_model, one token, all positions and hundreds of them are right",
-            (place_odd_width, place_one_token, place_all_positions, place_far),
+            "one token, all positions and hundreds of them are right",
+            (place_other_sizes, place_one_token, place_all_positions, place_far),
         ),
         Property("again", 1, "calls of other lengths are right, too", (place_twice,)),
         promises.gradients("gradients reach x", place_gradients),

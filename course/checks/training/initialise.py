@@ -6,7 +6,7 @@ import torch
 
 from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import few, number
+from autograder.engine.symptoms import few, listing, number
 from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
 
 from .learning_rate import SECOND
@@ -27,14 +27,20 @@ fill_in_float64 = probe(
 )
 
 
+CHANGES = ("with new numbers", "now 0")  # facts: names of parameters and buffers
+
+
 def how_filled(answer):
     """Of random numbers: how far they reach, how they are spread, and whether they are new.
 
     With 5000 numbers and more in a matrix, each of these is the same for all right answers, but
-    for less than one check in a million.
+    for less than one check in a million. What becomes of more than two dimensions is free.
     """
     arrays = {name: x for name, x in answer.arrays.items() if x.dim() == 2}
+    free = {name.partition(" (call")[0] for name, x in answer.arrays.items() if x.dim() > 2}
     spreads, facts = [], dict(answer.facts)
+    for fact in [name for name in facts if name.startswith(CHANGES)]:
+        facts[fact] = [name for name in facts[fact] if name not in free]
     lists = ("reach too far", "do not reach far enough", "are not even", "are not around 0")
     found = {what: [] for what in (*lists, "repeat themselves", "came again")}
     for name, x in arrays.items():
@@ -55,6 +61,15 @@ def how_filled(answer):
     return Answer({"spread": torch.tensor(spreads, dtype=torch.float64)} if spreads else {}, facts)
 
 
+def left_as_they_were(seen):
+    """A symptom: matrices whose numbers nobody has touched."""
+    filled, wanted = (each.facts.get(CHANGES[0], ()) for each in (seen.answer, seen.expected))
+    left = [name for name in wanted if name not in filled]
+    if not left:
+        return None
+    return f"Your function leaves matrices as they were: {listing(left)}. {LOOK_AT_WHICH}"
+
+
 def not_as_even(seen):
     """A symptom: the numbers are too large or too small."""
     spread = seen.yours.get("spread")
@@ -63,12 +78,12 @@ def not_as_even(seen):
     return (
         f"The standard deviation of the numbers in your matrices is {few(spread)} times what it is "
         f"to be, a / √3; a itself is {seen['bound']} for the weight of an nn.Linear("
-        f"{seen['width']}, {seen['hidden']})."
+        f"{seen['width']}, {seen['hidden']}). {LOOK_AT_BOUND}"
     )
 
 
 LOOK_AT_BOUND = "Compare with a in the docstring: what is under the root, and what is a, the bound?"
-LOOK_AT_WHICH = "Which parameters are meant: which have exactly two dimensions?"
+LOOK_AT_WHICH = "Which parameters are meant: which have two dimensions?"
 
 
 initialise = Exercise(
@@ -79,14 +94,13 @@ initialise = Exercise(
             3,
             "every matrix is filled by Xavier's rule, with new numbers every time",
             (fill_twice,),
-            look=LOOK_AT_BOUND,
         ),
         promises.dtype("in float64, too", fill_in_float64),
         Property(
             "others",
             2,
-            "matrices are filled and nothing else is touched, and all is as trainable and as "
-            "shared as before",
+            "all matrices are filled, biases, norms and buffers are not touched, and everything is "
+            "as trainable and as shared as before",
             aspects=("fact",),
             look=LOOK_AT_WHICH,
         ),
@@ -104,5 +118,5 @@ initialise = Exercise(
         "A loop, a question about the number of dimensions, and a function of nn.init whose name "
         "ends in `_`; the model comes back at the end.",
     ),
-    symptoms=(not_as_even,),
+    symptoms=(left_as_they_were, not_as_even),
 )
