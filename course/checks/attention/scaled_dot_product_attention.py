@@ -3,8 +3,9 @@
 import torch
 
 from autograder.engine import promises
+from autograder.engine.compare import close
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import alike, apart, few, number, place_of
+from autograder.engine.symptoms import apart, few, number, place_of
 from autograder.engine.trial import Call, Trial, call, probe
 
 from ..ready_made import ATTENTION
@@ -130,7 +131,7 @@ def output_is_no_mixture(seen):
     weights, output = seen.yours.get("weights"), seen.yours.get("output")
     if weights is None or output is None or weights.shape != seen.theirs["weights"].shape:
         return None
-    if not alike(weights, seen.theirs["weights"]):
+    if not close(weights, seen.theirs["weights"]):
         return None
     theirs = seen.theirs["output"]
     if output.shape != theirs.shape:

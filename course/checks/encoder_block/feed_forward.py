@@ -7,7 +7,7 @@ from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import shape
 from autograder.engine.trial import Answer, Call, Trial, probe
 
-from ..shared import comparable, levels, loaded, only_dtype, your_shape
+from ..shared import comparable, levels, loaded, only_dtype, right_or_off, your_shape
 from .shared import modes_alike, outputs
 
 
@@ -102,11 +102,11 @@ def tokens_mix(seen):
     yours, theirs = comparable(seen)
     if yours is None or yours.dim() < 2:
         return None
-    off = (yours - theirs).abs().amax(-1) > 1e-3
-    if bool(off.all()) or not bool(off.any()):
+    right, off = right_or_off(seen, yours, theirs, range(yours.dim() - 1))
+    if not bool(right.any()) or not bool(off.any()):
         return None
     return (
-        f"Your output is right for {int((~off).sum())} of {off.numel()} tokens: what makes the "
+        f"Your output is right for {int(right.sum())} of {off.numel()} tokens: what makes the "
         f"others different? Each is to be treated alike, and on its own."
     )
 

@@ -1,7 +1,7 @@
 """How shift_matrix is checked."""
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import few, shape
+from autograder.engine.symptoms import number, shape
 from autograder.engine.trial import call
 
 from ..shared import comparable
@@ -46,11 +46,12 @@ def no_rotation(seen):
     if yours is None:
         return None
     squares = yours.square().sum(-1)
-    if float((squares - 1).abs().max()) < 1e-3:
+    row = int((squares - 1).abs().argmax())
+    if float((squares[row] - 1).abs()) < 1e-2:
         return None
     return (
-        f"A turn changes no lengths, so the squares of each row add up to 1; those of your rows "
-        f"add up to {few(squares)}."
+        f"A turn changes no lengths, so the squares of each row add up to 1; those of your row "
+        f"{row} add up to {number(squares[row])}."
     )
 
 

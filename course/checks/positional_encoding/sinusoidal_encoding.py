@@ -4,7 +4,7 @@ from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import few, shape
 from autograder.engine.trial import Call, call
 
-from ..shared import comparable
+from ..shared import comparable, right_or_off
 from .shared import LARGE_ANGLES, in_float32, last_exponent
 
 
@@ -63,12 +63,12 @@ def only_near_positions_are_right(seen):
     yours, theirs = comparable(seen)
     if yours is None or len(yours) < 1000:
         return None
-    off = (yours - theirs).abs().amax(-1) > 1e-3
+    _, off = right_or_off(seen, yours, theirs, [0])
     first = int(off.int().argmax())
     if not bool(off.any()) or first < 100:
         return None
     return (
-        f"Your first positions are right, but from position {first} on they are not: look at the "
+        f"Your first positions are right; position {first} is the first that is not: look at the "
         f"dtype in which positions and angles are worked out."
     )
 
@@ -78,16 +78,18 @@ def only_some_columns_are_right(seen):
     yours, theirs = comparable(seen)
     if yours is None or yours.shape[-1] < 3:
         return None
-    right = (yours - theirs).abs().amax(0) < 1e-3
-    if bool(right.all()) or not bool(right.any()):
+    right, off = right_or_off(seen, yours, theirs, [1])
+    if not bool(off.any()) or not bool(right.any()):
         return None
-    rows = range(len(right))
-    good = ", ".join(str(column) for column in rows if right[column])
-    bad = ", ".join(str(column) for column in rows if not right[column])
+    good, bad = (columns(each.nonzero().flatten().tolist()) for each in (right, off))
     return (
-        f"Your columns {good} are right, your columns {bad} are not. Work out the angles of column "
-        f"{bad.partition(',')[0]} for positions 1 and 2 on paper."
+        f"Right: {good}. Not right: {bad}. Work out the angles of column {int(off.int().argmax())} "
+        f"for positions 1 and 2 on paper."
     )
+
+
+def columns(numbers):
+    return f"column{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
 
 
 sinusoidal_encoding = Exercise(

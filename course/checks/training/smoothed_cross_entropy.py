@@ -4,7 +4,7 @@ import torch
 
 from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import number, shape
+from autograder.engine.symptoms import apart, number, shape
 from autograder.engine.trial import Answer, call, probe
 
 from ..ready_made import CROSS_ENTROPY
@@ -127,8 +127,9 @@ def loss_times_probability(seen):
     if yours is None or yours.numel() != 1 or not yours.isfinite():
         return None
     smoothing = seen.arguments.get("smoothing", 0.1)
+    one, other = apart(yours, theirs)
     return (
-        f"With smoothing={smoothing} your loss is {number(yours)}; expected {number(theirs)}, "
+        f"With smoothing={smoothing} your loss is {one}; expected {other}, "
         f"the mean over {seen['tokens']} tokens that are not padding."
     )
 

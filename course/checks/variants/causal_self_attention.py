@@ -3,10 +3,11 @@
 import torch
 
 from autograder.engine import promises
+from autograder.engine.compare import differences
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import Answer, Call, StandIn, Trial, probe
+from autograder.engine.trial import Answer, Call, StandIn, Trial, ask, probe
 
-from ..shared import levels
+from ..shared import comparable, levels, right_or_off
 from .shared import LATER, blank
 
 BUILD = {"d_model": 12, "num_heads": 3}
@@ -126,21 +127,32 @@ def what_was_dropped(answer):
 
 def future_is_seen(seen):
     """A symptom: the first token sees nothing but itself."""
-    yours, theirs = seen.yours["output"].float(), seen.theirs["output"].float()
-    if yours.shape != theirs.shape or yours.dim() != 3 or yours.shape[1] < 3:
+    yours, theirs = comparable(seen)
+    if yours is None or yours.dim() != 3 or yours.shape[1] < 3:
         return None
-    right = ((yours - theirs).abs().amax((0, 2)) < 1e-3 * theirs.abs().max()).tolist()
-    if right[-1] and not all(right):
+    right, off = right_or_off(seen, yours, theirs, [1])
+    if right[-1] and bool(off[:-1].any()):
         return (
-            "The last token comes out right, which sees everything; those before do not. Do they "
-            "see their future?"
+            "The last token comes out right, which sees everything; others do not. Do they see "
+            "their future?"
         )
-    if right[0] and not any(right[1:]):
+    if right[0] and bool(off[1:].all()):
         return (
             "Only the first token comes out right, the one that sees nothing but itself: look at "
             "how tokens see each other."
         )
     return None
+
+
+def positions_change_nothing(seen):
+    """A symptom: with positions it gives what it should give without."""
+    chosen = seen.trial.options.get("positions")
+    if not chosen:
+        return None
+    without = ask(seen.exercise.reference, seen.trial.but(options={}, gradients=False))
+    if differences(seen.answer, without, seen.trial):
+        return None
+    return f'positions="{chosen}" changes nothing: your output is that without any positions.'
 
 
 LOOK_AT_PIECES = (
@@ -205,5 +217,5 @@ CausalSelfAttention = Exercise(
         "asked; one that appends and takes back, if there is a cache; look_back, which keeps the "
         "weights as well; merge and project.",
     ),
-    symptoms=(future_is_seen,),
+    symptoms=(positions_change_nothing, future_is_seen),
 )

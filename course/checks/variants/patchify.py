@@ -70,6 +70,10 @@ def first_patch(seen):
         return "Your first patch is right; others hold the wrong pixels."
     if torch.equal(got.sort().values.cpu(), right.sort().values.cpu()):
         return "Your first patch has the right pixels, but in another order."
+    if not bool(torch.isin(got, images[0]).all()):
+        return "Your first patch holds numbers that are no pixels of the first image."
+    if bool(torch.isin(got, right).all()):
+        return "Your first patch holds some of its pixels twice, and others not at all."
     return f"Your first patch holds pixels from outside the top left {size} x {size}."
 
 

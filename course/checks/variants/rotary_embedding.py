@@ -4,7 +4,7 @@ import torch
 
 from autograder.engine import promises
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.symptoms import few
+from autograder.engine.symptoms import apart, number
 from autograder.engine.trial import Call, call, probe
 
 from ..shared import your_shape
@@ -71,12 +71,13 @@ def pairs_change_length(seen):
     x, yours = seen.arguments["x"].float(), seen.yours["output"].float()
     if yours.shape != x.shape or seen.trial.dtype == torch.bfloat16:
         return None
-    before, after = x.norm(dim=-1), yours.norm(dim=-1)
+    before, after = x.norm(dim=-1).flatten(), yours.norm(dim=-1).flatten()
     if bool(((before - after).abs() < 1e-3 * before).all()):
         return None
+    worst = int((before - after).abs().argmax())
     return (
-        f"Turning changes no vector's length, but yours get longer or shorter: before they are "
-        f"{few(before, 3)} long, afterwards {few(after, 3)}."
+        f"Turning changes no vector's length, but yours get longer or shorter: one that is "
+        f"{number(before[worst])} long before is {number(after[worst])} long afterwards."
     )
 
 
@@ -86,11 +87,14 @@ def first_token_moves(seen):
     start = seen.arguments.get("offset", 0)
     if start != 0 or yours.shape != x.shape or seen.trial.dtype == torch.bfloat16:
         return None
-    if torch.allclose(x[..., 0, :], yours[..., 0, :], atol=1e-3):
+    was, is_now = (each[..., 0, :].reshape(-1, x.shape[-1]) for each in (x, yours))
+    worst = int((was - is_now).abs().amax(-1).argmax())
+    if torch.allclose(was, is_now, atol=1e-3):
         return None
+    one, other = apart(is_now[worst], was[worst], count=3)
     return (
         f"At position 0 every angle is 0, so the first token should stay as it is. Yours becomes "
-        f"{few(yours[..., 0, :], 3)}; it was {few(x[..., 0, :], 3)}."
+        f"{one}; it was {other}."
     )
 
 

@@ -7,10 +7,7 @@ from autograder.engine.exercise import Exercise, Property
 from autograder.engine.trial import call, probe
 
 from ..attention.masks import what_a_mask_shows
-from ..shared import (
-    expected_shape,
-    your_shape,
-)
+from ..shared import comparable, expected_shape, right_or_off, your_shape
 from .shared import watched
 
 
@@ -146,14 +143,12 @@ LOOK_AT_BLOCKS = (
 
 def wrong_places(seen):
     """A symptom: which positions come out right?"""
-    yours, expected = seen.yours["output"].float(), seen.theirs["output"].float()
-    if yours.shape != expected.shape or yours.dim() < 2:
+    yours, expected = comparable(seen)
+    if yours is None or yours.dim() < 2:
         return None
-    off = (yours - expected).abs().amax(-1).flatten(0, -2) if yours.dim() > 2 else None
-    off = (yours - expected).abs().amax(-1)[None] if off is None else off
-    wrong = (~(off < 1e-2)).any(0).nonzero().flatten().tolist()
-    length = yours.shape[-2]
-    if not wrong or len(wrong) == length:
+    right, off = right_or_off(seen, yours, expected, [-2])
+    wrong, length = off.nonzero().flatten().tolist(), yours.shape[-2]
+    if not wrong or not bool(right.any()):
         return None
     return (
         f"Your output is right at some positions, and wrong at {', '.join(map(str, wrong))} (of "

@@ -5,7 +5,7 @@ import sys
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from autograder.engine.examine import examine
+from autograder.engine.examine import examine, examine_learners
 from autograder.grading.notebook_run import grade
 from autograder.notebooks.plan import Plan, put_back
 from autograder.sandbox.walls import Limits
@@ -190,3 +190,22 @@ def test_magics_and_shell_lines_cost_nothing_in_class(keeper, judge):
     source = f"%matplotlib inline\n!pip install einops\n%pip install einops\n{EINOPS}"
     result, shown = in_class(keeper, judge, "multi_head.split_heads", source)
     assert result.points == 4.0, shown
+
+
+@linux
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import solutions.attention\nsoftmax = solutions.attention.softmax",
+        "from solutions.attention import softmax as borrowed\n\n"
+        "def softmax(x, dim=-1):\n    return borrowed(x, dim)",
+    ],
+)
+def test_the_courses_own_version_earns_nothing_at_home_or_in_class(source, keeper, judge):
+    names = {"__name__": "answer"}
+    exec(source, names)
+    at_home = examine_learners(find("attention.softmax"), names["softmax"], names, seed=1)
+    result, _ = in_class(keeper, judge, "attention.softmax", source)
+    assert at_home.score == result.points == 0.0
+    assert "the course's own" in at_home.message
+    assert "the course's own" in " ".join(result.text.split())
