@@ -90,9 +90,13 @@ def nothing_compiled() -> Iterator[None]:
 
 def eager() -> contextlib.AbstractContextManager[object]:
     """For what has been compiled already. (Torch's compiler is large: who uses none of it need not
-    wait for it. Before 2.6 torch could not do this.)"""
-    in_use = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
-    return torch.compiler.set_stance("force_eager") if in_use else contextlib.nullcontext()
+    wait for it.)"""
+    compiler = sys.modules.get("torch._dynamo")
+    if compiler is None:
+        return contextlib.nullcontext()
+    if hasattr(torch.compiler, "set_stance"):
+        return torch.compiler.set_stance("force_eager")
+    return compiler.config.patch(disable=True)  # before torch 2.6
 
 
 def set_seed(seed: int) -> None:

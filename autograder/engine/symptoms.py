@@ -163,7 +163,7 @@ def why_missing(seen: Seen, names: list[str]) -> str:
     if all(
         w != name and w in seen.trial.state and w not in names for w, name in zip(weights, names)
     ):
-        return "Their weights are there: were the layers made with bias=False?"
+        return "The weight beside it is there: is there a bias=False somewhere?"
     layer, tensor = "a layer in a plain Python list", "a tensor that is no nn.Parameter"
     kinds = {layer if "." in name else tensor for name in names}
     return (

@@ -145,6 +145,14 @@ def test_what_is_compiled_is_checked_as_it_was_written(source):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_older_torch_does_not_compile_either(monkeypatch):
+    subject = torch.compile(made(COMPILED_INSIDE, "inner"), backend=lambda *_: pytest.fail("no"))
+    monkeypatch.delattr(torch.compiler, "set_stance")
+    verdict = examine(SOFTMAX, lambda x, dim=-1: subject(x, dim), seed=1)
+    assert verdict.passed, verdict.message
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_afterwards_torch_compiles_again(monkeypatch):
     compiled = []
 

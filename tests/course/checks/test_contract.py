@@ -69,6 +69,7 @@ def test_that_a_model_lacks_pad_does_not_hide_that_it_ignores_it():
         MODEL, rewritten(("self.pad = pad\n", "self.no_token = pad\n"), ("self.pad", "0"))
     )
     assert found.diagnosis == "pad_fixed_to_0"
+    assert "`model.pad` is 3" in found.explanation[-1]
 
 
 def test_padding_may_be_a_number_in_a_tensor():

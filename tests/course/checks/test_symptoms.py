@@ -151,7 +151,7 @@ def test_missing_biases_are_told_as_such_and_missing_layers_are_not(bias, inner)
             return x
 
     said = " ".join(examine(find("FeedForward"), Other, seed=1).explanation)
-    assert ("were the layers made with bias=False?" in said) == inner
+    assert ("is there a bias=False somewhere?" in said) == inner
     assert ("a layer in a plain Python list" in said) != inner
     assert "nn.Parameter" not in said
 
