@@ -7,8 +7,11 @@ import re
 import sys
 
 TYPING = ("EOFError", "StdinNotImplementedError")  # of input(), where nobody can type
-NUMPYS = re.compile(r"\b(?:np|numpy)\.((?:\w+\.)*\w+)")
-MISUSED = ("TypeError", "RuntimeError", "ValueError", "AttributeError")  # tensors given to NumPy
+# NumPy's functions, but for what people use for plain numbers.
+NUMPYS = re.compile(
+    r"\b(?:np|numpy)\.(?!(?:sqrt|log|pi|inf|e|newaxis|float\d+|int\d+)\b)(\w+\.)*\w+"
+)
+MET_NUMPY = re.compile(r"numpy|ScalarType BFloat16")  # in what torch and NumPy say of each other
 PAIR = re.compile(r"torch\.return_types\.(\w+)")
 MODULE = re.compile(r"No module named '([\w.]+)'")
 FOR_NOTEBOOKS = re.compile(r"^\s*(%%?\w|!\w|\?+\w)")  # magics, shell lines and help
@@ -53,10 +56,10 @@ def on_typing(kind: str, message: str) -> str:
 
 def on_numpy(kind: str, message: str, line: str) -> str:
     """On tensors that were given to NumPy, and on what torch gives where NumPy has one array."""
+    pair, met = PAIR.search(message), MET_NUMPY.search(message)
     called = NUMPYS.search(line.partition("#")[0])
-    pair = PAIR.search(message)
-    if kind not in MISUSED or not (called or pair):
-        return ""
+    if kind != "TypeError" and not (pair or met):  # a shape that does not fit is nothing of NumPy's
+        called = None
     said = ""
     if pair:
         said = (
@@ -67,6 +70,11 @@ def on_numpy(kind: str, message: str, line: str) -> str:
         said += (
             f"`{called[0]}` is NumPy's, and you have torch's tensors: use torch's own function, "
             f"which gradients can flow through."
+        )
+    elif met:
+        said += (
+            "NumPy's arrays know no gradients and no bfloat16: stay with torch's tensors and its "
+            "own functions all the way. To detach them would only hide that."
         )
     return said.strip()
 

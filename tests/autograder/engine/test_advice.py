@@ -64,6 +64,16 @@ def test_numpys_functions_are_named_where_they_do_not_fit(line, name):
     assert f"`{name}` is NumPy's, and you have torch's tensors" in said[1]
 
 
+@pytest.mark.parametrize("line", ["torch.tensor(x.numpy())", "x @ x.detach().numpy()"])
+def test_whoever_leaves_torch_is_not_told_to_detach(line):
+    """Torch itself would say so."""
+    said = told(
+        f"import torch\ndef softmax(x, dim=-1):\n    x = x.clone().requires_grad_()\n"
+        f"    return {line}\n"
+    )
+    assert "stay with torch's tensors" in said[1]
+
+
 def test_two_tensors_in_place_of_one_are_told_as_such():
     said = told("def softmax(x, dim=-1):\n    m = x.max(dim, keepdim=True)\n    return x - m\n")
     assert "torch's max gives two tensors: `.values`, and `.indices`" in said[1]
@@ -72,6 +82,18 @@ def test_two_tensors_in_place_of_one_are_told_as_such():
 def test_an_array_is_told_to_be_numpys():
     said = told("def softmax(x, dim=-1):\n    return x.detach().numpy()\n")
     assert "An array is NumPy's, and no gradient flows through it" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "line"),
+    [
+        ("RuntimeError", "shape '[2]' is invalid", "x.view(2) / np.abs(d)"),
+        ("TypeError", "'NoneType' object is not iterable", "x / np.sqrt(d)"),
+        ("TypeError", "'NoneType' object is not iterable", "fill(x, -np.inf)  # np.max"),
+    ],
+)
+def test_numpy_is_not_blamed_for_what_it_has_not_done(kind, message, line):
+    assert not advice(kind, message, line)
 
 
 def test_where_numpy_is_asked_for_nobody_is_sent_to_torch():
