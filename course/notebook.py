@@ -40,7 +40,11 @@ def instructors(lesson, seed=SEED):
 
 def learners(lesson, seed=SEED):
     """The notebook with stubs: what nbgrader's generate_assignment makes of the instructor's."""
-    notebook = instructors(lesson, seed)
+    return with_stubs(instructors(lesson, seed))
+
+
+def with_stubs(notebook):
+    """The instructor's notebook, made the learner's."""
     for preprocessor in (LockCells, ClearSolutions, ComputeChecksums, CheckCellMetadata):
         notebook, _ = preprocessor().preprocess(notebook, {})
     return notebook
@@ -48,10 +52,12 @@ def learners(lesson, seed=SEED):
 
 def solved(lesson, seed=SEED):
     """The learner's notebook, filled in with the model answers."""
-    notebook = learners(lesson, seed)
-    for cell, answer in zip(notebook.cells, instructors(lesson, seed).cells):
+    source = instructors(lesson, seed)
+    answers = [cell.source for cell in source.cells]
+    notebook = with_stubs(source)
+    for cell, answer in zip(notebook.cells, answers):
         if cell.metadata.get("nbgrader", {}).get("solution"):
-            cell.source = answer.source
+            cell.source = answer
     return notebook
 
 
