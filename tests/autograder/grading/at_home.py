@@ -20,19 +20,24 @@ import tempfile
 import nbformat
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from autograder.doors import notebook as door
+from autograder.engine import examine as engine
 from autograder.engine import limits
 from autograder.engine.course import current
+from autograder.engine.exam import Exam
 from autograder.grading.judge import Judge
 from autograder.notebooks.cell_names import imported_from
 
 VERDICTS = []  # of the cell that runs
+MISTAKES = {}  # {exercise's id: what known mistakes answer in its exam, and how that shows}
 
 
 def run(path, shell):
     """{grade id: [points, diagnosis]} of a notebook."""
     shell.reset()
+    gc.freeze()  # it has just looked through all that is left: no need to do so again each time
     vars(current()).pop("session", None)
     earned = {}
     for cell in nbformat.read(path, as_version=4).cells:
@@ -66,13 +71,22 @@ def ask_what_the_judge_asks(seed):
         return examine(exercise, subject, names, missing, judge.seed_of(exercise), *more)
 
     door.examine_learners, door.show = examine_with_seed, VERDICTS.append
+    engine.Exam = exam_of
     limits.PATIENCE = limits.UNHURRIED
+
+
+def exam_of(exercise, seed, device):
+    """Drawn and answered anew for each check; but as an exercise has one seed in this process, its
+    known mistakes are asked once."""
+    exam = Exam(exercise, seed, device)
+    exam.answers, exam.aspects = MISTAKES.setdefault(exercise.id, ({}, {}))
+    return exam
 
 
 def main(seed, *paths):
     torch.set_num_threads(1)
     ask_what_the_judge_asks(int(seed))
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config(HistoryManager={"enabled": False}))
     gc.freeze()  # the shell collects garbage between notebooks: torch is none
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # nothing is kept

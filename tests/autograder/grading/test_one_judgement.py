@@ -5,6 +5,8 @@ unknown way, empty, or raises, in all kinds of mixtures, are run from top to bot
 graded by both commands, with the same questions.
 """
 
+import copy
+import functools
 import json
 import random
 import shutil
@@ -61,8 +63,8 @@ def of_bank(kind, exercise):
 
 def notebook_of(lesson, draw):
     """A submission for a lesson, each exercise done in some way."""
-    empty, right = learners(lesson), {cell.id: cell.source for cell in solved(lesson).cells}
-    cells, attempt = [], None
+    empty, right = both_of(lesson)
+    empty, cells, attempt = copy.deepcopy(empty), [], None
     for cell in empty.cells:
         cells.append(cell)
         exercise = exercise_of(cell)
@@ -79,6 +81,12 @@ def notebook_of(lesson, draw):
             attempt = f"{source}\n\n\ncheck({exercise.name})"
     empty.cells = cells
     return text_of(empty)
+
+
+@functools.cache
+def both_of(lesson):
+    """(the notebook with which learners begin, {cell id: source} of the solved one)"""
+    return learners(lesson), {cell.id: cell.source for cell in solved(lesson).cells}
 
 
 def exercise_of(cell):
