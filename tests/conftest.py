@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -16,6 +18,12 @@ SHARDS = {
     ),
 }
 REST = "pieces"
+# The longest of all, in the order in which they are begun.
+LONGEST = (
+    "tests/autograder/grading/test_one_judgement.py",
+    "tests/course/test_lessons_run.py",
+    "tests/autograder/grading/test_nbgraders_own_suite.py",
+)
 
 
 def pytest_addoption(parser):
@@ -27,20 +35,44 @@ def pytest_addoption(parser):
     )
 
 
+def file_of(item):
+    return item.path.relative_to(item.config.rootpath).as_posix()
+
+
 def shard_of(item):
-    path = item.path.relative_to(item.config.rootpath).as_posix()
-    return next((name for name, files in SHARDS.items() if path in files), REST)
+    return next((name for name, files in SHARDS.items() if file_of(item) in files), REST)
+
+
+def dealt(items, hands):
+    """The slow ones first, dealt out to the processes that run them, so that no core waits for
+    another at the end. pytest-xdist cuts the list into as many equal parts: one process would begin
+    with all the slow ones, and the other be left with them. A file is not torn apart, as its tests
+    share what they begin with.
+
+    Args:
+        hands: the number of processes.
+    """
+    slow = [item for item in items if "slow" in item.keywords]
+    slow.sort(key=lambda item: [*LONGEST, file_of(item)].index(file_of(item)))
+    files = list(dict.fromkeys(map(file_of, slow)))
+    rest = iter([item for item in items if "slow" not in item.keywords])
+    parts, left = [], len(items)
+    for hand in range(hands):
+        part = [item for item in slow if file_of(item) in files[hand::hands]]
+        size = left // (hands - hand)
+        parts += part + list(itertools.islice(rest, max(0, size - len(part))))
+        left -= size
+    return parts + list(rest)
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked gpu need a CUDA device; without one they are skipped, and say so. The slow ones
-    come first, so that no core waits for another at the end."""
+    """Tests marked gpu need a CUDA device; without one they are skipped, and say so."""
     wanted = config.getoption("shard")
     if wanted != "all":
         others = [item for item in items if shard_of(item) != wanted]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if shard_of(item) == wanted]
-    items.sort(key=lambda item: "slow" not in item.keywords)
+    items[:] = dealt(items, getattr(config, "workerinput", {"workercount": 1})["workercount"])
     if not torch.cuda.is_available():
         for item in items:
             if "gpu" in item.keywords:

@@ -2,13 +2,14 @@
 
 import re
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
 from course.checks import all_exercises, exercises_of
 from tests import quick
 
-from .conftest import REST, SHARDS
+from .conftest import LONGEST, REST, SHARDS, dealt, file_of
 
 
 def ids_of(lesson):
@@ -112,3 +113,40 @@ def test_the_workflow_runs_all_parts_of_the_tests():
     assert named.split(", ") == [*SHARDS, REST]
     for files in SHARDS.values():
         assert all((quick.ROOT / name).exists() for name in files)
+
+
+def item(file, slow=False):
+    config = SimpleNamespace(rootpath=quick.ROOT)
+    keywords = {"slow"} if slow else set()
+    return SimpleNamespace(path=quick.ROOT / file, config=config, keywords=keywords)
+
+
+@pytest.mark.parametrize("hands", [1, 2, 3, 7])
+def test_each_process_begins_with_slow_tests_and_none_is_lost(hands):
+    files = ["a.py", "b.py", "c.py", LONGEST[1], LONGEST[0], "d.py", "e.py"]
+    items = [item(file, slow) for file in files for slow in (True, False, False, True, False)]
+    order = dealt(items, hands)
+    assert sorted(map(id, order)) == sorted(map(id, items))
+    begins, left, first = 0, len(items), []
+    for hand in range(hands):  # as xdist cuts them
+        size = left // (hands - hand)
+        part = order[begins : begins + size]
+        slow = ["slow" in each.keywords for each in part]
+        assert slow[0]
+        assert slow == sorted(slow, reverse=True)
+        first.append(file_of(part[0]))
+        begins, left = begins + size, left - size
+    assert first[:2] == list(LONGEST[:2])[:hands]
+
+
+def test_a_slow_files_tests_stay_in_one_process():
+    items = [item(f"{n}.py", slow=True) for n in range(4) for _ in range(3)]
+    items += [item("quick.py") for _ in range(20)]
+    order = dealt(items, 2)
+    for part in (order[:16], order[16:]):
+        slow = [file_of(each) for each in part if "slow" in each.keywords]
+        assert [slow.count(file) for file in dict.fromkeys(slow)] == [3, 3]
+
+
+def test_the_longest_files_are_there():
+    assert all((quick.ROOT / path).exists() for path in LONGEST)
