@@ -288,7 +288,9 @@ def prove(
     found = proof.spots(exercise, subject, records, named, seconds, most)
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
-        verdict.line, verdict.spots = code.line(found[0].lines[0]), found
+        verdict.spots = found
+        if not found[0].leads:
+            verdict.line = code.line(found[0].lines[0])
         verdict.explanation.append(proof.says(found, bool(verdict.diagnosis)))
 
 

@@ -23,6 +23,7 @@ from .own_code import OwnCode
 
 CONTEXT = 3  # so many steps further out, too, is looked for what a mistake looks like
 MOST_TOGETHER = 24
+MOST_PLACES = 6
 MODULES = {"torch", "F", "nn", "math", "np", "numpy"}
 
 Binding = dict[str, ast.expr]  # what stands for a name of the model answer
@@ -73,6 +74,36 @@ def backwards(exercise: Exercise, ways: Iterable[str], code: OwnCode) -> Iterato
             yield from undone(how, model, learner)
 
 
+def grafts(exercise: Exercise, code: OwnCode) -> Iterator[Mend]:
+    """What is assigned somewhere, worked out as somewhere in the model answer: if all is right, so
+    is all that follows."""
+    model, learner = Model(exercise), Learner(code, exercise)
+    for name, function in model.functions.items():
+        values = [v for v in values_in(function) if not isinstance(v, ast.Name | ast.Constant)]
+        for old in assignments(learner.function(name)):
+            for new in (model.instance(value, {}, name, learner) for value in values):
+                if new is not None:
+                    yield Mend(old.lineno, "value", ((Slot(old, "value"), at(new, old.value)),))
+
+
+def assignments(function: ast.FunctionDef | None) -> list[ast.Assign]:
+    nodes = ast.walk(function) if function is not None else ()
+    return sorted((n for n in nodes if isinstance(n, ast.Assign)), key=lambda node: node.lineno)
+
+
+def values_in(function: ast.FunctionDef) -> list[ast.expr]:
+    """What a function assigns and gives back."""
+    nodes = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.Return)]
+    return [node.value for node in nodes if node.value is not None]
+
+
+def kinds_of(exercise: Exercise, ways: Iterable[str]) -> set[str]:
+    """Of what kinds the things are that mistakes change."""
+    model = Model(exercise)
+    found = [how for how in map(model.way, ways) if how is not None]
+    return {kind_of(pair) for how in found for pair in how.pairs}
+
+
 def undone(how: Way, model: Model, learner: Learner) -> Iterator[Mend]:
     """The changes that undo a mistake: all of its parts at once, or one of them, as the learner may
     have made only this one."""
@@ -82,6 +113,19 @@ def undone(how: Way, model: Model, learner: Learner) -> Iterator[Mend]:
     if len(parts) > 1 and all(parts):
         yield from all_at_once(parts)
     yield from itertools.chain.from_iterable(parts)
+    for mends in places:
+        yield from everywhere(mends)
+
+
+def everywhere(mends: list[Mend]) -> Iterator[Mend]:
+    """The same part of a mistake, made in several places, undone in all of them."""
+    taken: list[Mend] = []
+    for mend in mends:
+        if not any(clash(mend, other) for other in taken):
+            taken.append(mend)
+    if 1 < len(taken) <= MOST_PLACES:
+        changes = tuple(change for mend in taken for change in mend.changes)
+        yield Mend(taken[0].line, taken[0].kind, changes)
 
 
 def all_at_once(parts: list[list[Mend]]) -> Iterator[Mend]:

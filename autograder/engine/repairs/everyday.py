@@ -34,7 +34,7 @@ RELATED = tuple(
         "eval train",
         "append extend insert",
         "floor ceil round",
-        "sqrt square rsqrt log exp",
+        "sqrt square rsqrt isqrt log exp",
         "cumsum cumprod",
         "transpose permute",
         "xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ uniform_ normal_",
@@ -87,8 +87,8 @@ def everyday(code: OwnCode) -> list[Mend]:
 
 # How likely something is what went wrong, and how few of its kind there are to try.
 RANKS = (
-    ("axis", "mask", "operator", "comparison", "condition"),
-    ("number", "call", "order", "part too many", "missing argument", "step too many"),
+    ("axis", "mask", "operator", "comparison", "step too many"),
+    ("number", "call", "order", "part too many", "missing argument", "condition"),
     ("argument", "name", "attribute", "size", "value", "shape", "missing step"),
     ("missing part",),
 )
@@ -101,13 +101,16 @@ def rank(mend: Mend) -> int:
 
 def together(found: Iterable[Mend]) -> Iterator[Mend]:
     """The same change wherever it can be made, as one."""
-    groups: dict[tuple[str, str, str], list[Mend]] = {}
+    groups: dict[tuple[str, str], list[Mend]] = {}
     for mend in found:
         if len(mend.changes) == 1 and isinstance(mend.changes[0][1], ast.expr):
             [(slot, new)] = mend.changes
-            old = slot.get()
-            if isinstance(old, ast.Constant | ast.Name | ast.Attribute):
-                groups.setdefault((mend.kind, ast.dump(old), ast.dump(new)), []).append(mend)
+            old, text = ast.dump(slot.get()), ast.dump(new)
+            if isinstance(slot.get(), ast.Constant | ast.Name | ast.Attribute):
+                # The same for the same; or the same around each, whatever it is.
+                is_around = text != old and old in text
+                how = text.replace(old, "…") if is_around else f"{old} {text}"
+                groups.setdefault((mend.kind, how), []).append(mend)
     for same in groups.values():
         if 1 < len(same) <= 6:
             yield Mend(same[0].line, same[0].kind, tuple(m.changes[0] for m in same))
@@ -262,6 +265,15 @@ class Walk:
             yield "mask", ast.UnaryOp(ast.Invert(), node)
         if about.is_value and not isinstance(node, ast.Constant | ast.Slice | ast.Starred):
             yield from wrapped(about)
+        if isinstance(about.above[-1], ast.Return):
+            yield from given_back(about)
+        if isinstance(about.above[-1], ast.Assign) and isinstance(node, ast.BinOp | ast.Call):
+            for name in about.scope.parameters:
+                if name != about.scope.itself:
+                    yield "value", name_of(name)
+        if about.counts and isinstance(node, ast.BinOp | ast.Name):
+            yield "number", ast.BinOp(node, ast.Add(), number(1))
+            yield "number", ast.BinOp(node, ast.Sub(), number(1))
 
     def other_constants(self, about: Place) -> Iterator[tuple[str, ast.expr]]:
         value = about.node.value  # type: ignore[attr-defined]
@@ -365,6 +377,14 @@ class Place:
         )
 
     @property
+    def counts(self) -> bool:
+        """Is it a number of things, or where they begin or end?"""
+        call = self.call
+        if call is not None and self.slot.field == "args":
+            return tail(call.func) in ("range", "arange", "max", "min", "tril", "triu", "narrow")
+        return isinstance(self.above[-1], ast.Slice | ast.Compare)
+
+    @property
     def is_value(self) -> bool:
         """Is it what something is assigned from, given back, or calculated with?"""
         above = self.above[-1]
@@ -397,7 +417,10 @@ def other_attributes(about: Place) -> Iterator[tuple[str, ast.expr]]:
     if isinstance(node.value, ast.Name) and node.value.id == scope.itself:
         for other in scope.attributes[: 2 * MOST_NAMES]:
             if other != node.attr:
-                yield "attribute", ast.Attribute(node.value, other, ast.Load())
+                another = ast.Attribute(node.value, other, ast.Load())
+                yield "attribute", another
+                if not {other, node.attr} & set(scope.layers):
+                    yield "size", ast.BinOp(node, ast.FloorDiv(), another)
         return
     for other in related(node.attr):
         yield "call", ast.Attribute(node.value, other, ast.Load())
@@ -454,13 +477,27 @@ def other_calls(about: Place) -> Iterator[tuple[str, ast.expr]]:
         if isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool):
             continue  # is met as a constant
     yield from more_arguments(node, scope)
+    yield from reshaped(node)
 
 
 def more_arguments(node: ast.Call, scope: Scope) -> Iterator[tuple[str, ast.expr]]:
     """The call with one argument more."""
     name, given = tail(node.func), {keyword.arg for keyword in node.keywords}
     wanted: list[tuple[str, ast.expr]] = []
-    if name in ("sum", "mean", "amax", "amin", "max", "min", "var", "std", "any", "all", "argmax"):
+    if name in (
+        "logsumexp",
+        "sum",
+        "mean",
+        "amax",
+        "amin",
+        "max",
+        "min",
+        "var",
+        "std",
+        "any",
+        "all",
+        "argmax",
+    ):
         wanted.append(("keepdim", ast.Constant(True)))
         wanted += [("dim", number(-1)), ("dim", number(1)), ("dim", number(0))]
         wanted += [("dim", name_of(each)) for each in scope.parameters if each in ("dim", "axis")]
@@ -493,8 +530,10 @@ def other_slices(node: ast.Slice) -> Iterator[tuple[str, ast.expr]]:
         yield "size", ast.Slice(node.lower, number(-1), node.step)
     if node.lower is not None and node.upper is None:
         yield "size", ast.Slice(None, node.lower, node.step)
+        yield "size", ast.Slice(None, ast.UnaryOp(ast.USub(), node.lower), node.step)
     if node.upper is not None and node.lower is None:
         yield "size", ast.Slice(node.upper, None, node.step)
+        yield "size", ast.Slice(ast.UnaryOp(ast.USub(), node.upper), None, node.step)
     if isinstance(node.upper, ast.expr):
         for way in (ast.Add(), ast.Sub()):
             yield "size", ast.Slice(node.lower, ast.BinOp(node.upper, way, number(1)), node.step)
@@ -514,6 +553,47 @@ def wrapped(about: Place) -> Iterator[tuple[str, ast.expr]]:
     for first, second in ((1, 2), (-1, -2)):
         moved = ast.Attribute(node, "transpose", ast.Load())
         yield "missing part", ast.Call(moved, [number(first), number(second)], [])
+
+
+def given_back(about: Place) -> Iterator[tuple[str, ast.expr]]:
+    """What is easily forgotten at the end: to turn it round, to turn it into what is asked for, and
+    to give back all of it."""
+    node, scope = about.node, about.scope
+    yield "value", ast.UnaryOp(ast.Invert(), node)
+    yield "value", ast.UnaryOp(ast.USub(), node)
+    for name in ("bool", "float", "long", "exp", "log", "sqrt", "item"):
+        yield "value", ast.Call(ast.Attribute(node, name, ast.Load()), [], [])
+    for axis in (0, 1, 2, -1):
+        for name in ("unsqueeze", "squeeze"):
+            yield "shape", ast.Call(ast.Attribute(node, name, ast.Load()), [number(axis)], [])
+    for name in scope.names:
+        if not is_named(node, name) and not isinstance(node, ast.Tuple):
+            yield "value", ast.Tuple([node, name_of(name)], ast.Load())
+    if isinstance(node, ast.Tuple):
+        yield from (("value", each) for each in node.elts)
+
+
+def reshaped(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """The numbers counted out in another order: two sizes exchanged, and the two dimensions after
+    that; or two dimensions before it. And what is put behind each other, put in turns."""
+    name = tail(node.func)
+    if name in ("reshape", "view") and isinstance(node.func, ast.Attribute):
+        for i, j in itertools.combinations(range(len(node.args)), 2):
+            changed = list(node.args)
+            changed[i], changed[j] = node.args[j], node.args[i]
+            counted = ast.Call(node.func, changed, node.keywords)
+            moved = ast.Attribute(counted, "transpose", ast.Load())
+            yield "shape", ast.Call(moved, [number(i), number(j)], [])
+        whole = ast.Attribute(node.func.value, "transpose", ast.Load())
+        for first, second in ((1, 2), (-1, -2)):
+            turned = ast.Call(whole, [number(first), number(second)], [])
+            back = ast.Attribute(turned, "reshape", ast.Load())
+            yield "shape", ast.Call(back, node.args, node.keywords)
+    if name in ("cat", "concat", "concatenate") and node.args:
+        func = ast.Attribute(name_of("torch"), "stack", ast.Load())
+        in_turns = ast.Call(func, [node.args[0]], [ast.keyword("dim", number(-1))])
+        flat = ast.Attribute(in_turns, "flatten", ast.Load())
+        yield "shape", ast.Call(flat, [number(-2)], [])
 
 
 def sizes(about: Place) -> Iterator[tuple[str, ast.expr]]:

@@ -54,6 +54,13 @@ class Mend:
         held = (slot.get() for slot, _ in self.changes)
         return sorted({getattr(old, "lineno", self.line) for old in held})
 
+    @property
+    def key(self) -> tuple[tuple[object, ...], ...]:
+        """The same for two that change the same in the same way."""
+        return tuple(
+            (id(slot.parent), slot.field, slot.index, written(new)) for slot, new in self.changes
+        )
+
     @contextlib.contextmanager
     def made(self) -> Iterator[None]:
         """The tree is changed as long as this lasts."""
@@ -65,6 +72,13 @@ class Mend:
         finally:
             for slot, value in reversed(before):
                 slot.put(value)
+
+
+def written(new: Any) -> str:
+    """What is put somewhere, as text; of statements that stay only which ones they are."""
+    if isinstance(new, list):
+        return " ".join(str(id(n)) if hasattr(n, "end_lineno") else ast.dump(n) for n in new)
+    return ast.dump(new)
 
 
 # What a message calls the thing that a mend changes.

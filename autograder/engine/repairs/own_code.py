@@ -58,16 +58,23 @@ def own_code_of(implementation: object, name: str) -> OwnCode | None:
     codes = code_objects(implementation)
     if not codes:
         return None
-    filename = first_of(codes).co_filename
-    return own_code("".join(linecache.getlines(filename)), name, place(filename))
+    first = first_of(codes)
+    text = "".join(linecache.getlines(first.co_filename))
+    return own_code(text, name, place(first.co_filename), first.co_firstlineno)
 
 
 def first_of(codes: list[CodeType]) -> CodeType:
     return min(codes, key=lambda code: code.co_firstlineno)
 
 
-def own_code(text: str, name: str, where: str = "your cell") -> OwnCode | None:
-    """What a cell or file defines under a name; None if it does not."""
+def own_code(
+    text: str, name: str, where: str = "your cell", line: int | None = None
+) -> OwnCode | None:
+    """What a cell or file defines under a name; None if it does not.
+
+    Args:
+        line: one that belongs to the definition, for it may not be the only one of this name.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,12 +82,20 @@ def own_code(text: str, name: str, where: str = "your cell") -> OwnCode | None:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     there = {each.name: each for each in whole.body if isinstance(each, Definition)}
-    if name not in there:
+    named = [e for e in whole.body if isinstance(e, Definition) and e.name == name]
+    meant = [each for each in named if line is None or line in lines_of(each)]
+    if not meant:
         return None
+    there[name] = meant[-1]
     wanted = reached(there, name)
     for each in wanted:
         each.decorator_list = [d for d in each.decorator_list if not is_slow(d)]
     return OwnCode(name, text, ast.Module([*wanted], []), where)
+
+
+def lines_of(definition: Definition) -> range:
+    starts = [definition, *definition.decorator_list]
+    return range(min(each.lineno for each in starts), (definition.end_lineno or 0) + 1)
 
 
 def reached(there: dict[str, Definition], name: str) -> list[Definition]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..exercise import Exercise
 from ..mistakes import ways_of
-from .backwards import backwards
+from .backwards import backwards, grafts, kinds_of
 from .everyday import everyday
 from .mend import KINDS, Mend
 from .own_code import OwnCode
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ..diagnose import Record
     from ..subject import Subject
 
+MOST_OF_IT = 0.8  # of the time; the rest is for finding at least how far everything is right
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -28,11 +30,13 @@ class Spot:
     Args:
         lines: numbers; several if the same has to change in all of them.
         below: is something missing below that line?
+        leads: may it be in one of the lines that lead to this one, as well?
     """
 
     lines: tuple[int, ...]
     kind: str
     below: bool = False
+    leads: bool = False
 
     def says(self) -> str:
         """As it stands in a sentence: "in line 4: which axis is meant"."""
@@ -64,11 +68,17 @@ def spots(
 
     def look(workshop: Workshop) -> list[dict[str, Any]]:
         propose = functools.partial(proposed, exercise, code, named)
-        found = Search(code, records, workshop, propose, seconds, most).found()
-        return [data_of(mend) for mend in found.mends] if found else []
+        search = Search(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
+        found = search.one() or search.two()
+        if found:
+            return [data_of(mend) for mend in found]
+        propose = functools.partial(grafts, exercise, code)
+        rest = 1 - MOST_OF_IT
+        found = Search(code, records, workshop, propose, rest * seconds, rest * most).one()
+        return [data_of(mend) | {"leads": True} for mend in found]
 
     found = subject.in_workshop(look, seconds) or []
-    return [Spot(tuple(each["lines"]), each["kind"], each["below"]) for each in found]
+    return [Spot(**each | {"lines": tuple(each["lines"])}) for each in found]
 
 
 def data_of(mend: Mend) -> dict[str, Any]:
@@ -76,15 +86,34 @@ def data_of(mend: Mend) -> dict[str, Any]:
 
 
 def proposed(exercise: Exercise, code: OwnCode, named: tuple[str, ...]) -> Iterator[Mend]:
-    """The changes to try, the likeliest first."""
+    """The changes to try, the likeliest first: those that undo a mistake that was named; others of
+    the same kind; and all the rest, what undoes other mistakes and what everybody gets wrong."""
     ways = list(ways_of(exercise))
     first = [way for way in ways if way.partition("/")[0] in named]
     others = [way for way in ways if way not in first]
-    return itertools.chain(
-        backwards(exercise, first, code),
-        backwards(exercise, others, code),
-        everyday(code),
+    kinds = kinds_of(exercise, first)
+    all_of_them = everyday(code)
+    yield from only_once(
+        itertools.chain(
+            backwards(exercise, first, code),
+            (mend for mend in all_of_them if mend.kind in kinds),
+            in_turn(backwards(exercise, others, code), iter(all_of_them)),
+        )
     )
+
+
+def only_once(mends: Iterable[Mend]) -> Iterator[Mend]:
+    seen = set()
+    for mend in mends:
+        if mend.key not in seen:
+            seen.add(mend.key)
+            yield mend
+
+
+def in_turn(*all_mends: Iterator[Mend]) -> Iterator[Mend]:
+    """One of each, and so on."""
+    for each in itertools.zip_longest(*all_mends):
+        yield from (mend for mend in each if mend is not None)
 
 
 def says(found: list[Spot], named: bool) -> str:
@@ -93,6 +122,11 @@ def says(found: list[Spot], named: bool) -> str:
         first, second = (spot.says() for spot in found)
         return f"Two small changes make everything right: one {first}; the other {second}."
     [spot] = found
+    if spot.leads:
+        return (
+            f"With the right value in line {spot.lines[0]}, all that follows is right: the mistake "
+            f"is in this line, or in one that leads to it."
+        )
     if named:
         return "Nothing else is wrong: with this one thing mended, everything is right."
     return f"One small change makes everything right. It is {spot.says()}."

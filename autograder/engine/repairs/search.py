@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..compare import each_difference
@@ -30,13 +29,6 @@ class Workshop(Protocol):
 
 
 Work = Callable[[Workshop], Any]  # it gives something that JSON knows
-
-
-@dataclass(frozen=True)
-class Repair:
-    """What makes everything right: one change, or two."""
-
-    mends: tuple[Mend, ...]
 
 
 class Search:
@@ -64,32 +56,44 @@ class Search:
         self.records = sorted(records, key=lambda record: cost(record.trial))
         self.deadline = time.monotonic() + seconds
         self.left = most
+        self.closer: list[tuple[Mend, list[Record]]] = []  # what is better, and still wrong then
 
-    def found(self) -> Repair | None:
-        """The first change that does it, or else the first pair of changes."""
+    def one(self) -> list[Mend]:
+        """The first change that does it, in a list; [] if there is none."""
         failing = [record for record in self.records if record.found]
-        closer: list[tuple[Mend, list[Record]]] = []
+        self.closer = []
         for mend, left in self.tries(failing):
             if not left:
-                return Repair((mend,))
-            if len(left) < count_of(failing):
-                closer.append((mend, left))
-        for first, failing in sorted(closer, key=lambda each: len(each[1]))[:CLOSER]:
+                return [mend]
+            if left is failing or len(left) < count_of(failing):
+                self.closer.append((mend, left))
+        return []
+
+    def two(self) -> list[Mend]:
+        """The first pair of changes that does it, of which one makes it better, once there is no
+        single one."""
+        for first, failing in sorted(self.closer, key=lambda each: len(each[1]))[:CLOSER]:
             with first.made():
                 for second, left in self.tries(failing):
                     if not left:
-                        return Repair((first, second))
-        return None
+                        return [first, second]
+        return []
 
     def tries(self, failing: list[Record]) -> Iterator[tuple[Mend, list[Record]]]:
         """The changes that set the cheapest failing record right, and what is wrong then."""
         pivot, *others = failing
         right = [record for record in self.records if not record.found]
+        before = {(each.aspect, each.name) for each in pivot.found}
         mends = itertools.takewhile(lambda _: not self.is_late(), self.proposed())
         for mend, answer in self.workshop.answers(self.code, mends, pivot.trial):
             self.left -= 1
-            if answer is not None and is_right(answer, pivot):
+            if answer is None:
+                continue
+            wrong = respects(answer, pivot)
+            if not wrong:
                 yield mend, self.left_by(mend, others, right)
+            elif wrong < before:  # it sets something right in what stays wrong
+                yield mend, failing
 
     def left_by(self, mend: Mend, failing: list[Record], right: list[Record]) -> list[Record]:
         """What is wrong with a change. Whether it does harm is asked only if it mends all else."""
@@ -113,6 +117,12 @@ class Search:
 
     def is_late(self) -> bool:
         return self.left <= 0 or time.monotonic() > self.deadline
+
+
+def respects(answer: Answer, record: Record) -> set[tuple[str, str]]:
+    """In which respects an answer is wrong."""
+    found = each_difference(answer, record.expected, record.trial)
+    return {(difference.aspect, difference.name) for difference in found}
 
 
 def is_right(answer: Answer, record: Record) -> bool:

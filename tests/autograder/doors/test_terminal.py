@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autograder.doors.terminal import main
+from autograder.engine import limits
 from autograder.engine.files import exercises_defined, names_defined
 
 ROOT = str(Path(__file__).resolve().parents[3])
@@ -58,7 +59,8 @@ def test_a_wrong_file(file, capsys):
     assert "lower is asked for" in report["message"]
 
 
-def test_for_people(file, capsys):
+def test_for_people(file, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "MENDING", 30.0)
     assert main(["check", file(WRONG), file(RIGHT, "other.py")]) == 1
     said = capsys.readouterr().out
     assert "✗ attention.causal_mask" in said

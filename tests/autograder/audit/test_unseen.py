@@ -1,0 +1,38 @@
+"""What is said of wrong answers that the checks have never seen is counted, and written out."""
+
+import pytest
+
+from autograder.doors.terminal import main
+from autograder.engine import limits
+
+ANSWERS = """import torch
+
+# %% softmax: the sum always runs along the last dimension
+# fault: total = raised.sum(-1, keepdim=True)
+def softmax(x, dim=-1):
+    raised = torch.exp(x - x.amax(dim, keepdim=True))
+    total = raised.sum(-1, keepdim=True)
+    return raised / total
+
+
+# %% softmax: it is right, and was thought to be wrong
+# fault: return torch.exp(x - x.logsumexp(dim, keepdim=True))
+def softmax(x, dim=-1):
+    return torch.exp(x - x.logsumexp(dim, keepdim=True))
+"""
+
+
+def test_it_counts_what_is_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(limits, "MENDING", 30.0)
+    (tmp_path / "attention.py").write_text(ANSWERS)
+    assert main(["audit", "--unseen", str(tmp_path), "--say"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "wrong answers 2 rejected 1 named 1 (50 %) named or mended 1 (50 %)" in said
+    assert "lines pointed to 1 of which at fault 1 (100 %)" in said
+    assert "[dim_ignored_in_sum, mended, a line that is at fault;" in said
+
+
+@pytest.mark.parametrize(("name", "told"), [("nowhere", "is no folder."), ("", "no answers in")])
+def test_a_folder_without_answers_is_told(name, told, tmp_path, capsys):
+    assert main(["audit", "--unseen", str(tmp_path / name)]) == 2
+    assert told in capsys.readouterr().out

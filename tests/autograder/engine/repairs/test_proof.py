@@ -1,0 +1,91 @@
+"""The line that is shown is proven: with it changed, everything is right."""
+
+import math
+
+import pytest
+import torch
+
+from autograder.engine import limits
+from autograder.engine.examine import examine_learners
+from course.checks import find
+
+
+@pytest.fixture(autouse=True)
+def _time_to_look(monkeypatch):
+    monkeypatch.setattr(limits, "MENDING", 30.0)
+
+
+def softmax(x, dim=-1):
+    exponentials = torch.exp(x - x.amax(dim, keepdim=True))
+    total = exponentials.sum(dim=-1, keepdim=True)
+    return exponentials / total
+
+
+def checked(name, answer, **others):
+    return examine_learners(find(name), answer, {**globals(), **others}, seed=1)
+
+
+def said(verdict):
+    return " ".join(verdict.explanation)
+
+
+def test_a_named_mistake_has_its_line_and_nothing_else_is_wrong():
+    verdict = checked("softmax", softmax)
+    assert verdict.diagnosis == "dim_ignored_in_sum"
+    assert verdict.line.text == "total = exponentials.sum(dim=-1, keepdim=True)"
+    assert said(verdict).endswith("with this one thing mended, everything is right.")
+
+
+def causal_mask(length, device=None):
+    rows = torch.arange(length, device=device).unsqueeze(1)
+    columns = torch.arange(length, device=device)
+    return rows > columns - 3
+
+
+def test_what_has_no_name_has_a_line_and_a_kind():
+    verdict = checked("causal_mask", causal_mask)
+    assert verdict.diagnosis is None
+    assert verdict.line.text == "return rows > columns - 3"
+    assert "One small change makes everything right. It is in line " in said(verdict)
+
+
+def test_what_was_defined_inside_a_function_has_no_line_and_loses_nothing():
+    def causal_mask(length, device=None):
+        return torch.ones(length, length, device=device).triu() > 0
+
+    verdict = checked("causal_mask", causal_mask)
+    assert verdict.line is None
+    assert not verdict.passed
+
+
+def test_two_mistakes_are_both_found():
+    verdict = checked("scaled_dot_product_attention", scaled_dot_product_attention)
+    assert [len(spot.lines) for spot in verdict.spots] == [1, 1]
+    assert said(verdict).startswith(("Your", "You")) or verdict.diagnosis
+    assert "Two small changes make everything right: one in line " in said(verdict)
+
+
+def scaled_dot_product_attention(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(v.size(-1))
+    if mask is not None:
+        scores = scores.masked_fill(mask, -1e9)
+    weights = torch.softmax(scores, dim=-1)
+    return weights @ v, weights
+
+
+def test_the_change_itself_is_never_shown():
+    verdict = checked("softmax", softmax)
+    shown = verdict.text(hints=0)
+    assert "sum(dim," not in shown
+    assert "sum(dim=dim" not in shown
+
+
+def test_a_right_answer_is_not_looked_into():
+    assert checked("softmax", find("softmax").reference).spots == []
+
+
+def test_without_time_nothing_is_looked_for(monkeypatch):
+    monkeypatch.setattr(limits, "MENDING", 0.0)
+    verdict = checked("softmax", softmax)
+    assert verdict.diagnosis == "dim_ignored_in_sum"
+    assert verdict.line is None

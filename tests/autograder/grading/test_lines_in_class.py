@@ -1,0 +1,77 @@
+"""In class, too, the line is proven; and what is tried for it costs no points."""
+
+import sys
+
+import pytest
+
+from autograder.grading.judge import Judge
+from autograder.grading.notebook_run import grade
+from autograder.notebooks.plan import put_back
+from autograder.sandbox.box import Keeper
+from autograder.sandbox.walls import Limits
+from course.lesson import lessons
+from course.notebook import learners, solved
+from tests.autograder.notebooks.plans import plan_of_lesson
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs the sandbox")
+LESSON = next(lesson for lesson in lessons() if lesson.module == "attention")
+WRONG = (
+    "def softmax(x, dim=-1):\n"
+    "    exponentials = torch.exp(x - x.amax(dim, keepdim=True))\n"
+    "    return exponentials / exponentials.sum(-1, keepdim=True)"
+)
+# As soon as a changed version of it runs, the whole process ends.
+DEADLY = (
+    "import os, inspect\n"
+    "def softmax(x, dim=-1):\n"
+    "    if 'change' in inspect.currentframe().f_code.co_filename:\n"
+    "        os._exit(3)\n"
+    "    return torch.exp(x) / torch.exp(x).sum(-1, keepdim=True)"
+)
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory):
+    """Grades a lesson that is solved but for softmax."""
+    plan, keeper = plan_of_lesson(LESSON, tmp_path_factory.mktemp("book")), Keeper(least=0)
+
+    def grade_with(source, changes):
+        notebook = learners(LESSON)
+        right = {cell.id: cell.source for cell in solved(LESSON).cells}
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
+                wrong = cell.metadata.nbgrader.grade_id == "softmax"
+                cell.source = source if wrong else right[cell.id]
+        limits = Limits(mending=changes)
+        return grade(put_back(notebook, plan), plan, keeper, Judge(7), limits)
+
+    yield grade_with
+    keeper.close()
+
+
+def test_the_line_is_shown_where_people_read(graded):
+    found = graded(WRONG, 200)
+    result, line = found.results["check_softmax"], "exponentials.sum(-1, keepdim=True)"
+    assert result.diagnosis == ("dim_ignored_in_sum",)
+    for shown in (result.text, result.comment, result.html):
+        assert line in shown.replace("\n           ", " ")
+    [cell] = [cell for cell in found.notebook.cells if cell.source == "check(softmax)"]
+    assert line in cell.outputs[0]["data"]["text/html"]
+
+
+def test_points_and_names_are_the_same_without(graded):
+    with_lines, without = graded(WRONG, 200).results, graded(WRONG, 0).results
+    for name, result in without.items():
+        assert (result.points, result.diagnosis) == (
+            with_lines[name].points,
+            with_lines[name].diagnosis,
+        )
+    assert "Look at" not in without["check_softmax"].text
+
+
+def test_what_ends_the_process_while_changes_are_tried_loses_nothing(graded):
+    found, without = graded(DEADLY, 200), graded(DEADLY, 0)
+    assert found.events == without.events
+    for name, result in without.results.items():
+        assert found.results[name].points == result.points
+    assert found.results["check_softmax"].text == without.results["check_softmax"].text
