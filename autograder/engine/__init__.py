@@ -23,7 +23,8 @@ From what is asked to what is said:
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind
     advice         what to do about exceptions whose cause is known
-    learner_lines  the learner's own lines: where it happened
+    learner_lines  the learner's own lines: where an error was raised
+    repairs        which small change of them makes everything right?
     examine        all of that for one implementation, up to a verdict
     verdict        points, diagnosis and explanation, as data and as text
     card           the same as HTML

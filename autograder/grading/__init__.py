@@ -39,6 +39,10 @@ find the mistake. What the child says of itself (that an argument was changed, t
 frozen) can cost a learner points, and be forged at most into "right" where the numbers are right.
 Cells whose own asserts decide run in the child, and could be forged: such points are marked.
 
+When all is judged, and nothing can be lost any more, changed versions of wrong answers are sent, to
+find the line of the mistake. They may hold pieces of the model answer; what comes back is compared,
+and no word of it is shown. A child that ends meanwhile costs the rest of the lines.
+
 When something dies:
 
     child     The judge sees its socket close, asks the warden why, and says so where the cell

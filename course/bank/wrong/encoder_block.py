@@ -1668,3 +1668,36 @@ class Encoder(nn.Module):
         if self.norm is not None:
             out = self.norm(out)
         return out
+
+
+# %% EncoderBlock: drops from what went in (the residual) instead of what the sub-layer gives
+# expect: nothing
+class AddNorm(nn.Module):
+    """Residual connection followed by layer normalization (after d2l)."""
+
+    def __init__(self, dropout, pre):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.pre = pre
+
+    def forward(self, X, Y, norm):
+        if self.pre:
+            return self.dropout(X) + Y
+        return norm(self.dropout(X) + Y)
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.addnorm = AddNorm(dropout, norm_first)
+
+    def forward(self, x, mask=None):
+        inp = self.norm1(x) if self.norm_first else x
+        Y = self.addnorm(x, self.self_attention(inp, inp, inp, mask), self.norm1)
+        inp = self.norm2(Y) if self.norm_first else Y
+        return self.addnorm(Y, self.feed_forward(inp), self.norm2)

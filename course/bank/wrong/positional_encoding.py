@@ -727,3 +727,20 @@ def sinusoidal_encoding(length, d_model):
     angles = position / 10000.0 ** (torch.arange(0, d_model, 2) / d_model)
     waves = torch.stack([angles.sin().sin(), angles.cos()], dim=-1)
     return waves.flatten(1)[:, :d_model].float()
+
+
+# %% PositionalEncoding: always prepares 5000 places, whatever max_length says
+# expect: nothing
+class PositionalEncoding(nn.Module):
+    def __init__(self, d_model, max_length=5000, dropout=0.1):
+        super().__init__()
+        check_dropout(dropout)
+        self.max_length = max_length
+        table = sinusoidal_encoding(5000, d_model)
+        self.register_buffer("table", table)
+        self.dropout = nn.Dropout(dropout) if dropout > 0 else nn.Identity()
+
+    def forward(self, x):
+        check_length(x.shape[-2], self.max_length)
+        n = x.shape[-2]
+        return self.dropout(torch.add(x, self.table[:n]))

@@ -36,6 +36,19 @@ def place_far(draw):
     )
 
 
+def place_more_than_by_default(draw):
+    """More positions than there are by default. (Is there one for each? Their values are like any
+    others, but for the rounding of such large angles.)"""
+    trial = place(draw, batch=1, length=5003, d_model=2, max_length=5010)
+    return trial.but(digest=length_of_it)
+
+
+def length_of_it(answer):
+    y = answer.arrays.get("output")
+    facts = extra_counted(answer.facts)
+    return Answer({}, facts | {"shape of the output": y is not None and shape(y)})
+
+
 def place_twice(draw):
     """A second call is longer, with another batch; a third is shorter again."""
     trial = place(draw)
@@ -209,7 +222,13 @@ PositionalEncoding = Exercise(
             "sizes",
             1,
             "one token, all positions and hundreds of them are right",
-            (place_other_sizes, place_one_token, place_all_positions, place_far),
+            (
+                place_other_sizes,
+                place_one_token,
+                place_all_positions,
+                place_far,
+                place_more_than_by_default,
+            ),
         ),
         Property("again", 1, "calls of other lengths are right, too", (place_twice,)),
         promises.gradients("gradients reach x", place_gradients),
