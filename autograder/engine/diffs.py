@@ -57,7 +57,7 @@ class Diff:
     Args:
         lines: those of a diff; of a whole function, all are "+".
         whole: is it a function as it looks afterwards, and no diff?
-        number: the number of the line above.
+        number: of the line where it begins.
     """
 
     lines: tuple[Line, ...]

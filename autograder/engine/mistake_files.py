@@ -1,21 +1,21 @@
 """Files in which mistakes are written down: one file for each exercise, to be read as a chapter.
 
     ### no_scale
-    ```diff
-    - scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)
-    + scores = query @ key.transpose(-2, -1)
-    ```
+        - scores = query @ key.transpose(-2, -1) / math.sqrt(d_k)
+        + scores = query @ key.transpose(-2, -1)
     Your scores are not divided by √d_k: they are {factor} times as large as they should be.
     **Look:** What happens to a softmax when all its inputs are multiplied by {factor}?
 
-A mistake is a heading of the third rank, a diff, what happened, and where to look. What stands
-above the first one, or below a heading of another rank, is for those who read the file.
+A mistake is a heading of the third rank, a diff, what happened, and where to look. The diff is set
+in by four spaces, or stands between ```diff and ```; a whole function stands between ```python and
+```. What stands above the first mistake, or below a heading of another rank, is for those who read
+the file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -24,6 +24,7 @@ from .diffs import GAP, Diff, Line
 
 ID = re.compile(r"[a-z0-9_]+")
 HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*$")
+SET_IN = "    "  # in front of a diff's lines
 FENCE = re.compile(r"```\s*(\w*)\s*$")
 ENTRY = re.compile(r"\*\*(.+?):\*\*\s*(.*)$")
 CODE = re.compile(r"`(.+)`$")
@@ -115,13 +116,13 @@ def sections(text: str, path: str | Path) -> Iterator[Section]:
     for number, line in enumerate(text.splitlines(), start=1):
         heading = None if fence else HEADING.match(line)
         block = FENCE.match(line)
+        if not (fence or current) and is_of_a_diff(line):
+            raise MistakeFileError(
+                path,
+                number,
+                "this diff belongs to no mistake: the heading of a mistake begins with ###",
+            )
         if block:
-            if not (fence or current) and block[1] == "diff":
-                raise MistakeFileError(
-                    path,
-                    number,
-                    "this diff belongs to no mistake: the heading of a mistake begins with ###",
-                )
             fence = 0 if fence else number
         if heading and len(heading[1]) == 3:
             if current:
@@ -137,6 +138,18 @@ def sections(text: str, path: str | Path) -> Iterator[Section]:
         raise MistakeFileError(path, fence, "this block is never closed: three ` are missing")
     if current:
         yield current
+
+
+def is_of_a_diff(line: str) -> bool:
+    return line.startswith(("```diff", f"{SET_IN}- ", f"{SET_IN}+ "))
+
+
+def taken(left: list[tuple[int, str]], wanted: Callable[[str], object]) -> list[tuple[int, str]]:
+    """The next lines that are wanted, off the end of a list."""
+    found = []
+    while left and wanted(left[-1][1]):
+        found.append(left.pop())
+    return found
 
 
 class Section:
@@ -164,17 +177,24 @@ class Section:
             self.complain(
                 f"`{self.title}` is no name for a mistake; use small letters, digits and _"
             )
-        lines = iter(self.lines)
-        for number, line in lines:
+        left = list(reversed(self.lines))
+        while left:
+            number, line = left.pop()
             fence = FENCE.match(line)
             if fence:
-                self.add_diff(number, fence[1], lines)
+                self.add_diff(number, fence[1], taken(left, lambda line: not FENCE.match(line)))
+                left.pop()  # the end of the fence
+            elif line.startswith(SET_IN) and line.strip():
+                left.append((number, line))
+                held = taken(left, lambda line: line.startswith(SET_IN) and line.strip())
+                held = [(number, line.removeprefix(SET_IN)) for number, line in held]
+                self.add_diff(number, "diff", held)
             elif line.strip():
                 self.add_words(number, line.strip())
         return self.whole()
 
-    def add_diff(self, number: int, kind: str, lines: Iterator[tuple[int, str]]) -> None:
-        """A block of code, up to its end."""
+    def add_diff(self, number: int, kind: str, held: list[tuple[int, str]]) -> None:
+        """A block of code, and the number of the line where it begins."""
         if kind not in KINDS:
             self.complain(f"a block here is called {' or '.join(KINDS)}, and not {kind!r}", number)
         if self.entries or [text for text in self.says if text != OR]:
@@ -182,11 +202,6 @@ class Section:
         if self.diffs and self.says != [OR]:
             self.complain(f"between two ways of making a mistake stands a line `{OR}`", number)
         self.says.clear()
-        held = []
-        for place, line in lines:
-            if FENCE.match(line):
-                break
-            held.append((place, line))
         if kind == "python":
             kept = [Line("+", line.rstrip(), place) for place, line in held]
         else:

@@ -66,7 +66,10 @@ class Here:
 
 
 def apart(names: dict[str, Any], work: Work, seconds: float) -> Any:
-    """What `work` gives in a process of its own; None if it gives nothing in time."""
+    """What `work` gives in a process of its own; None if it gives nothing in time, or if this
+    system knows no forks."""
+    if not hasattr(os, "fork"):
+        return None
     deadline = time.monotonic() + seconds + GRACE
     with mmap.mmap(-1, 8) as at:  # shared with the fork: where it was when it crashed
         for _ in range(MOST_CRASHES):
@@ -146,7 +149,3 @@ def confine() -> None:
     if taken and not torch.cuda.is_initialized():
         with contextlib.suppress(ValueError, OSError):  # a lower limit is there already
             resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
-
-
-def is_possible() -> bool:
-    return hasattr(os, "fork")

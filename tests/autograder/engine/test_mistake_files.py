@@ -23,10 +23,8 @@ Whatever stands here is for those who read it.
 ## About stability
 
 ### not_stable
-```diff
-- exponentials = torch.exp(x - highest)
-+ exponentials = torch.exp(x)
-```
+    - exponentials = torch.exp(x - highest)
+    + exponentials = torch.exp(x)
 Small scores come out right,
 but large ones give NaN.
 
@@ -104,6 +102,11 @@ def test_what_is_read_can_be_made():
         (section(more="**Look:** a\n"), "line 8: there is a second **Look:**"),
         (section(more="**Same as:** `n`\n"), "line 1: there is no mistake called n; there are: m"),
         (section() + section(), "line 8: there is a mistake called m already, in line 1"),
+        (section(diff="    a = 1\n"), "line 2: a line of a diff begins with -"),
+        (section(diff="    -\ta = 1\n"), "line 2: there is a tab in this line"),
+        (section(heading="", diff="    - a = 1\n"), "line 1: this diff belongs to no mistake"),
+        (section(says="So.\n    - b\n"), "line 7: diffs come first"),
+        (section(says="    - b\n"), "line 6: between two ways of making a mistake"),
         (section(diff="```diff\n```\n"), "line 2: this block is empty"),
         (section(diff="```diff\n- a = 1\n"), "line 2: this block is never closed"),
         (section(diff="```\n- a = 1\n```\n"), "line 2: a block here is called diff or python"),
@@ -141,7 +144,7 @@ def test_a_diff_that_does_not_apply_is_told_with_both_places(tmp_path):
     with pytest.raises(MistakeFileError) as found:
         edits_of(exercise, "not_stable")
     message = str(found.value)
-    assert message.startswith("mistakes/attention/softmax.md, line 9: `e = torch.exp(x - highest)`")
+    assert message.startswith("mistakes/attention/softmax.md, line 8: `e = torch.exp(x - highest)`")
     assert "the nearest line there is `exponentials = torch.exp(x - highest)`" in message
     assert "is `e` now called `exponentials`?" in message
     number = int(message.partition("(line ")[2].partition(")")[0])
