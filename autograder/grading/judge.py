@@ -146,9 +146,14 @@ class Judge:
 
     def examine(
         self, exercise: Exercise, box: Box, name: str, cells: list[str], seconds: float
+    ) -> Verdict:
+        """The Verdict on what bears a name in a box. EndedError if the box does not survive it."""
+        return self.looked_at(exercise, box, name, cells, seconds)[0]
+
+    def looked_at(
+        self, exercise: Exercise, box: Box, name: str, cells: list[str], seconds: float
     ) -> tuple[Verdict, Open | None]:
-        """The Verdict on what bears a name in a box, and what was found on the way. EndedError if
-        the box does not survive it."""
+        """The same, and what was found on the way."""
         started = time.perf_counter()
         seed, opened = self.seed_of(exercise), None
         if box.request("has", 5, name=name) is None:
@@ -199,7 +204,7 @@ class Judge:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # torch's, about numbers of odd kinds
-                verdict, opened = self.examine(exercise, box, name, cells, seconds)
+                verdict, opened = self.looked_at(exercise, box, name, cells, seconds)
                 result = result_of(cell, verdict)
                 result.open = None if verdict.passed else opened
                 if result.points:

@@ -88,7 +88,7 @@ def everyday(code: OwnCode) -> list[Mend]:
 # How likely something is what went wrong, and how few of its kind there are to try.
 RANKS = (
     ("axis", "mask", "operator", "comparison", "step too many"),
-    ("number", "call", "order", "part too many", "missing argument", "condition"),
+    ("number", "call", "order", "part too many", "missing argument", "condition", "block too many"),
     ("argument", "name", "attribute", "size", "value", "shape", "missing step"),
     ("missing part",),
 )
@@ -169,7 +169,9 @@ class Walk:
         rest = [*block[:index], *block[index + 1 :]]
         if not isinstance(statement, ast.Return | ast.FunctionDef):
             kept = rest or [at(ast.Pass(), statement)]
-            yield Mend(line, "step too many", ((slot, kept),))
+            is_block = isinstance(statement, ast.If | ast.For | ast.While | ast.With)
+            kind = "block too many" if is_block else "step too many"
+            yield Mend(line, kind, ((slot, kept),))
         if isinstance(statement, ast.If | ast.For | ast.While):
             bare = [*block[:index], *statement.body, *block[index + 1 :]]
             yield Mend(line, "condition", ((slot, bare),))

@@ -86,6 +86,7 @@ KINDS = {
     "argument": "what is handed over there",
     "attribute": "which attribute is meant",
     "axis": "which axis is meant",
+    "block too many": "it is too much, with all that stands below it",
     "call": "which function or method is called",
     "comparison": "how it compares",
     "condition": "its condition",
@@ -101,5 +102,5 @@ KINDS = {
     "shape": "how sizes are arranged",
     "size": "which size is meant",
     "step too many": "the whole line is too much",
-    "value": "what it gives",
+    "value": "what it works out",
 }

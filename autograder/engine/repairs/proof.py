@@ -120,6 +120,8 @@ def says(found: list[Spot], named: bool) -> str:
     """What is proven, as a sentence."""
     if len(found) == 2:
         first, second = (spot.says() for spot in found)
+        if first == second:
+            return f"Two small changes make everything right, both {first}."
         return f"Two small changes make everything right: one {first}; the other {second}."
     [spot] = found
     if spot.leads:

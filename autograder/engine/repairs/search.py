@@ -82,7 +82,6 @@ class Search:
     def tries(self, failing: list[Record]) -> Iterator[tuple[Mend, list[Record]]]:
         """The changes that set the cheapest failing record right, and what is wrong then."""
         pivot, *others = failing
-        right = [record for record in self.records if not record.found]
         before = {(each.aspect, each.name) for each in pivot.found}
         mends = itertools.takewhile(lambda _: not self.is_late(), self.proposed())
         for mend, answer in self.workshop.answers(self.code, mends, pivot.trial):
@@ -91,19 +90,20 @@ class Search:
                 continue
             wrong = respects(answer, pivot)
             if not wrong:
-                yield mend, self.left_by(mend, others, right)
+                yield mend, self.left_by(mend, others)
             elif wrong < before:  # it sets something right in what stays wrong
                 yield mend, failing
 
-    def left_by(self, mend: Mend, failing: list[Record], right: list[Record]) -> list[Record]:
-        """What is wrong with a change. Whether it does harm is asked only if it mends all else."""
+    def left_by(self, mend: Mend, failing: list[Record]) -> list[Record]:
+        """What is wrong with a change. Whether everything is right with it, what was right before
+        as well, is asked only if it mends all of these."""
         wrong: list[Record] = []
         seen: set[str] = set()  # one record of each property tells enough
         for record in failing:
             if record.promise.name not in seen and not self.is_mended(mend, record):
                 wrong.append(record)
                 seen.add(record.promise.name)
-        for record in [] if wrong else [*failing, *right]:
+        for record in [] if wrong else self.records:
             if not self.is_mended(mend, record):
                 return [record]
         return wrong

@@ -1,5 +1,6 @@
 """The line that is shown is proven: with it changed, everything is right."""
 
+import linecache
 import math
 
 import pytest
@@ -89,3 +90,23 @@ def test_without_time_nothing_is_looked_for(monkeypatch):
     verdict = checked("softmax", softmax)
     assert verdict.diagnosis == "dim_ignored_in_sum"
     assert verdict.line is None
+
+
+def test_a_second_change_must_not_undo_what_the_first_has_mended():
+    """All probes are asked again: without dropout the values would be right, too."""
+    source = (
+        "class PositionalEncoding(torch.nn.Module):\n"
+        "    def __init__(self, d_model, max_length=5000, dropout=0.1):\n"
+        "        super().__init__()\n"
+        "        self.register_buffer('table', sinusoidal_encoding(max_length + 1, d_model))\n"
+        "        self.dropout = torch.nn.Dropout()\n"
+        "    def forward(self, x):\n"
+        "        places = torch.arange(1, x.size(1) + 1)\n"
+        "        return self.dropout(x + self.table[places])\n"
+    )
+    linecache.cache["<two>"] = (0, None, source.splitlines(keepends=True), "<two>")
+    names = {"torch": torch, "sinusoidal_encoding": find("sinusoidal_encoding").reference}
+    exec(compile(source, "<two>", "exec"), names)
+    answer = names["PositionalEncoding"]
+    verdict = examine_learners(find("PositionalEncoding"), answer, names, seed=1)
+    assert verdict.spots == [] or {5, 7} <= {n for spot in verdict.spots for n in spot.lines}
