@@ -439,7 +439,7 @@ def place_of(flat_index: int, size: torch.Size) -> str:
 def allowed(seen: Seen, expected: torch.Tensor) -> float:
     """How far a number may lie from the expected one in a check."""
     share = seen.trial.tolerance * TOLERANCE.get(expected.dtype, 0.0)
-    return share * max(1e-3, float(expected.abs().max()))
+    return share * max(1e-3, float(expected.to(torch.float64).abs().max()))
 
 
 def proportional(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:

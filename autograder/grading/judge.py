@@ -181,7 +181,12 @@ class Judge:
         left, result.open = result.open, None
         if left is not None:
             started = time.perf_counter()
-            prove(left.verdict, left.exercise, left.subject, left.records, seconds, most)
+            try:
+                prove(left.verdict, left.exercise, left.subject, left.records, seconds, most)
+            except EndedError:
+                raise
+            except Exception:  # source as nobody imagined: then there is no line
+                return
             left.verdict.seconds += time.perf_counter() - started
             result.show(left.verdict)
 

@@ -1595,7 +1595,7 @@ def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
 
 
 # %% smoothed_cross_entropy: two mistakes: log(softmax + 1e-9) is capped for very unlikely tokens, and padded entries of targets are overwritten with 0 in the caller's tensor
-# expect: nothing
+# expect: small_number_added or nothing
 def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
     if not 0 <= smoothing <= 1:
         raise ValueError("smoothing must be in [0, 1]")
