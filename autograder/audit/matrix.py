@@ -306,7 +306,7 @@ def audit_right_answers(exams: list[Exam], row: Row) -> None:
     for entry in entries_for("correct", exams[0].exercise):
         row.right += 1
         try:
-            verdicts = [sit(exam, entry.build(), UNHURRIED) for exam in exams]
+            verdicts = [sit(exam, entry.build(), UNHURRIED, mending=0) for exam in exams]
         except bank.EntryError as error:
             row.faults.append(str(error))
             continue
@@ -325,7 +325,7 @@ def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
     for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
         try:
-            verdicts = [sit(exam, entry.build()) for exam in exams]
+            verdicts = [sit(exam, entry.build(), mending=0) for exam in exams]
         except bank.EntryError as error:
             row.faults.append(str(error))
             continue

@@ -8,11 +8,9 @@ at has failed, and another worker goes on with the rest.
 """
 
 import contextlib
-import faulthandler
 import gc
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
@@ -23,9 +21,9 @@ from pathlib import Path
 
 from ..engine.broken_course import WHAT_TO_DO, BrokenCourseError, said_by
 from ..engine.course import VARIABLE, current, name_of
-from ..engine.limits import SECONDS, OutOfTime, address_space, time_limit
+from ..engine.limits import SECONDS, OutOfTime, keep_to_itself, time_limit
 
-GRACE = 8.0  # seconds that the worker gets on top, to look for the mistake
+GRACE = 12.0  # seconds that the worker gets on top, to look for the mistake and its line
 MEMORY = 4 * 2**30  # bytes that a worker may take on top of what torch has taken
 FILES = 2**28  # bytes that a worker may write into a file
 MAY_FORK = sys.platform.startswith("linux")  # elsewhere system libraries may not survive a fork
@@ -278,20 +276,9 @@ def confine(task):
 
     if os.getpgrp() != os.getpid():
         os.setsid()
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    sys.stdin = os.fdopen(0)
-    sys.stdout = sys.stderr = os.fdopen(1, "w")
-    torch.set_num_threads(1)
-    faulthandler.disable()  # it would write about a crash to wherever the supervisor was told
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILES, FILES))
-    taken = address_space()
     # A GPU's driver reserves more addresses than there is memory.
-    if taken and task.device == "cpu":
-        resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
+    keep_to_itself(MEMORY if task.device == "cpu" else None, FILES)
+    torch.set_num_threads(1)
 
 
 def what_stopped(error, task):

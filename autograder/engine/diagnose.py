@@ -212,12 +212,7 @@ def pivots(failing: list[Record]) -> list[Record]:
 
 def how_late(record: Record) -> tuple[bool, bool, int]:
     """What is wrong beside the numbers comes last: it must not hide what is wrong with them."""
-    return only_beside(record), not telling(record), cost(record.trial)
-
-
-def cost(trial: Trial) -> int:
-    """Roughly how long a trial runs. (A clock would tell better, and differ from run to run.)"""
-    return len(trial.calls) * (3 if trial.gradients else 1) * (2 if trial.digest else 1)
+    return only_beside(record), not telling(record), record.trial.cost
 
 
 def telling(record: Record) -> bool:

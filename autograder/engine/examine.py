@@ -61,8 +61,17 @@ def examine(
     return sit(Exam(exercise, seed, device), implementation, seconds)
 
 
-def sit(exam: Exam, implementation: Implementation, seconds: float = SECONDS) -> Verdict:
-    """The same with an exam that others sit as well: what mistakes answer is then known."""
+def sit(
+    exam: Exam,
+    implementation: Implementation,
+    seconds: float = SECONDS,
+    mending: float | None = None,
+) -> Verdict:
+    """The same with an exam that others sit as well: what mistakes answer is then known.
+
+    Args:
+        mending: seconds for finding the line; 0 if nobody asks for it.
+    """
     started = time.perf_counter()
     exercise, seed, subject = exam.exercise, exam.seed, LocalSubject(implementation, exam.device)
     with undisturbed(seed) as printed:
@@ -72,7 +81,8 @@ def sit(exam: Exam, implementation: Implementation, seconds: float = SECONDS) ->
             printed.heard = True  # from here on code runs again, and known mistakes with it
             verdict = verdict_on(exam, subject, records)
             if not subject.trusted:
-                prove(verdict, exercise, subject, records, limits.MENDING)
+                mending = limits.MENDING if mending is None else mending
+                prove(verdict, exercise, subject, records, mending)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -291,7 +301,7 @@ def prove(
         verdict.spots = found
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
-        verdict.explanation.append(proof.says(found, bool(verdict.diagnosis)))
+        verdict.explanation.append(proof.says(found, bool(verdict.diagnosis and not verdict.also)))
 
 
 def name_mistakes(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,30 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def keep_to_itself(memory: int | None, files: int) -> None:
+    """From now on this process has no input and no output, leaves no traces of a crash, and has an
+    end to what it may take.
+
+    Args:
+        memory: bytes on top of what it has; None for no end.
+        files: bytes that it may write into one.
+    """
+    import resource  # there is none on Windows
+
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    sys.stdin = os.fdopen(0)
+    sys.stdout = sys.stderr = os.fdopen(1, "w")
+    faulthandler.disable()  # it would write about a crash to wherever it was told before
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (files, files))
+    taken = address_space()
+    if taken and memory is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (taken + memory, taken + memory))
 
 
 def in_main_thread() -> bool:

@@ -100,6 +100,11 @@ class Trial:
     numpy: bool = False
     raises: bool = False
 
+    @property
+    def cost(self) -> int:
+        """Roughly how long it runs. (A clock would tell better, and differ from run to run.)"""
+        return len(self.calls) * (3 if self.gradients else 1) * (2 if self.digest else 1)
+
     def but(self, **changes: Any) -> Trial:
         """The same trial with other arguments: `trial.but(gradients=True)`."""
         return replace(self, **changes)

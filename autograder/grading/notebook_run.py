@@ -129,6 +129,8 @@ class NotebookRun:
                 self.give_up_on(cell, step)
             if step.planned is not None and step.kind == "run":
                 with_note(cell, self.graded.results[step.planned.grade_id])
+        for result in self.graded.results.values():
+            result.open = None  # boxes are gone
         self.graded.events += self.canaries.events
 
     def through(self, box: Box) -> None:
@@ -160,11 +162,13 @@ class NotebookRun:
     def prove(self, box: Box) -> None:
         """Find out where mistakes are. By now all points are earned, and nothing is lost if what is
         tried ends the box."""
+        clock = Clock(self.limits.check)  # for all of them together
         with contextlib.suppress(EndedError):
             for cell, step in zip(self.cells, self.steps):
                 result = step.planned and self.graded.results.get(step.planned.grade_id)
                 if result and result.open is not None:
-                    self.judge.prove(result, self.limits.check, self.limits.mending)
+                    with clock.running():
+                        self.judge.prove(result, clock.left, self.limits.mending)
                     show(cell, result)
 
     def run_cell(self, box: Box, cell: NotebookNode, step: Step, first: bool) -> None:

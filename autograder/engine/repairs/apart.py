@@ -7,14 +7,12 @@ survive a fork, only the fork ends, and no repair is found.
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import gc
 import json
 import mmap
 import os
 import select
 import signal
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +20,7 @@ from typing import Any
 
 import torch
 
-from ..limits import EACH, OutOfTime, address_space, time_limit
+from ..limits import EACH, OutOfTime, keep_to_itself, time_limit
 from ..trial import EVERYDAY, Answer, Implementation, Trial, ask
 from .mend import Mend
 from .own_code import OwnCode
@@ -91,6 +89,7 @@ def forked(
         try:
             process = os.fork()
         except OSError:  # no room for another process
+            gc.unfreeze()
             os.close(ours)
             os.close(theirs)
             return False, None
@@ -132,20 +131,6 @@ def everything(pipe: int, deadline: float) -> bytes | None:
 
 def confine() -> None:
     """No output, no input, no traces of a crash, and an end to memory."""
-    import resource
-
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nowhere, descriptor)
-    sys.stdin = open(os.devnull)  # noqa: SIM115 - for as long as the process lives
-    faulthandler.disable()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError):
-            signal.signal(number, signal.SIG_DFL)
+    with contextlib.suppress(ValueError):  # lower limits are there already
+        keep_to_itself(None if torch.cuda.is_initialized() else MEMORY, files=0)
     torch.set_num_threads(1)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    taken = address_space()
-    if taken and not torch.cuda.is_initialized():
-        with contextlib.suppress(ValueError, OSError):  # a lower limit is there already
-            resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))

@@ -17,8 +17,8 @@ from functools import cached_property
 
 from ..exercise import Exercise
 from ..mistakes import edited_source
-from .everyday import AXES, at, tail
-from .mend import Mend, Slot
+from .everyday import AXES, at, is_named, names_bound, number, tail
+from .mend import Mend, Slot, as_one
 from .own_code import OwnCode
 
 CONTEXT = 3  # so many steps further out, too, is looked for what a mistake looks like
@@ -83,7 +83,7 @@ def grafts(exercise: Exercise, code: OwnCode) -> Iterator[Mend]:
         for old in assignments(learner.function(name)):
             for new in (model.instance(value, {}, name, learner) for value in values):
                 if new is not None:
-                    yield Mend(old.lineno, "value", ((Slot(old, "value"), at(new, old.value)),))
+                    yield Mend((old.lineno,), "value", ((Slot(old, "value"), at(new, old.value)),))
 
 
 def assignments(function: ast.FunctionDef | None) -> list[ast.Assign]:
@@ -124,8 +124,7 @@ def everywhere(mends: list[Mend]) -> Iterator[Mend]:
         if not any(clash(mend, other) for other in taken):
             taken.append(mend)
     if 1 < len(taken) <= MOST_PLACES:
-        changes = tuple(change for mend in taken for change in mend.changes)
-        yield Mend(taken[0].line, taken[0].kind, changes)
+        yield as_one(taken)
 
 
 def all_at_once(parts: list[list[Mend]]) -> Iterator[Mend]:
@@ -139,8 +138,7 @@ def all_at_once(parts: list[list[Mend]]) -> Iterator[Mend]:
     few = [mends[: max(2, MOST_TOGETHER // 2 ** len(parts))] for mends in parts]
     for mends in itertools.islice(itertools.chain(tried, itertools.product(*few)), MOST_TOGETHER):
         if not any(clash(one, other) for one, other in itertools.combinations(mends, 2)):
-            changes = tuple(change for mend in mends for change in mend.changes)
-            yield Mend(mends[0].line, mends[0].kind, changes, mends[0].below)
+            yield as_one(mends)
 
 
 def clash(one: Mend, other: Mend) -> bool:
@@ -179,7 +177,7 @@ def undoings(pair: Pair, model: Model, learner: Learner) -> Iterator[Mend]:
             if new is None or (id(node), ast.dump(new)) in seen:
                 continue
             seen.add((id(node), ast.dump(new)))
-            yield Mend(line_of(node, new), kind_of(pair), ((slot, at(new, node)),))
+            yield Mend((line_of(node, new),), kind_of(pair), ((slot, at(new, node)),))
 
 
 def line_of(old: ast.AST, new: ast.AST) -> int:
@@ -215,12 +213,12 @@ def is_called(node: ast.expr, name: str) -> bool:
 def taken_out(extra: Extra, model: Model, learner: Learner) -> Iterator[Mend]:
     """The learner's statements that look like one that does not belong there, left out."""
     function = learner.function(extra.function)
-    free = model.locals(extra.function) | stored_in(function)
+    free = model.locals(extra.function) | {*names_bound(function)}
     for parent, name, block in blocks(function) if function is not None else ():
         for index, statement in enumerate(block):
             if model.unified(extra.statement, statement, free) is not None:
                 rest = [*block[:index], *block[index + 1 :]] or [at(ast.Pass(), statement)]
-                yield Mend(statement.lineno, "step too many", ((Slot(parent, name), rest),))
+                yield Mend((statement.lineno,), "step too many", ((Slot(parent, name), rest),))
 
 
 def put_in(missing: Missing, model: Model, learner: Learner) -> Iterator[Mend]:
@@ -240,7 +238,9 @@ def put_in(missing: Missing, model: Model, learner: Learner) -> Iterator[Mend]:
                 line = (block[index - 1].end_lineno if index else None) or block[0].lineno
                 placed = [at(copy.deepcopy(each), block[max(index - 1, 0)]) for each in new]
                 changed = [*block[:index], *placed, *block[index:]]
-                yield Mend(line, "missing step", ((Slot(parent, name), changed),), below=index > 0)
+                yield Mend(
+                    (line,), "missing step", ((Slot(parent, name), changed),), below=index > 0
+                )
 
 
 def blocks(node: ast.AST) -> Iterator[tuple[ast.AST, str, list[ast.stmt]]]:
@@ -274,7 +274,7 @@ class Model:
         compare(self.tree, wrong, "", (), how)
         theirs = functions_of(wrong)
         for pair in how.pairs:
-            pair.names = self.locals(pair.function) | stored_in(theirs.get(pair.function))
+            pair.names = self.locals(pair.function) | {*names_bound(theirs.get(pair.function))}
         return how
 
     def parameters(self, function: str) -> list[str]:
@@ -282,10 +282,7 @@ class Model:
         return [] if found is None else [a.arg for a in found.args.args + found.args.kwonlyargs]
 
     def locals(self, function: str) -> set[str]:
-        found = self.functions.get(function)
-        if found is None:
-            return set()
-        return stored_in(found) | set(self.parameters(function))
+        return {*names_bound(self.functions.get(function)), *self.parameters(function)}
 
     def unified(self, pattern: ast.AST, node: ast.AST, free: set[str]) -> Binding | None:
         """What the free names in a pattern stand for, if a node looks like it; None if it does
@@ -306,7 +303,7 @@ class Model:
             return self.call_fits(pattern, node, free, binding)
         if type(pattern) is not type(node):
             return False
-        if isinstance(pattern, ast.Attribute) and is_own(pattern, free):
+        if isinstance(pattern, ast.Attribute) and is_named(pattern.value, "self"):
             key = f"self.{pattern.attr}"
             known = binding.setdefault(key, node)  # type: ignore[arg-type]
             return bare(known) == bare(node)  # type: ignore[arg-type]
@@ -379,7 +376,7 @@ class Model:
                             if isinstance(node.value, ast.Tuple):
                                 return node.value.elts[index]
                             place = index if index < 3 else index - len(target.elts)
-                            return ast.Subscript(node.value, constant(place), ast.Load())
+                            return ast.Subscript(node.value, number(place), ast.Load())
         return None
 
 
@@ -455,14 +452,7 @@ class Learner:
 
     def names(self, function: str) -> list[str]:
         found = self.function(function)
-        if found is None:
-            return []
-        stored = [
-            node.id
-            for node in ast.walk(found)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        ]
-        return list(dict.fromkeys([*self.parameters(function), *stored]))
+        return list(dict.fromkeys([*self.parameters(function), *names_bound(found)]))
 
     @cached_property
     def everything(self) -> list[tuple[Slot, ast.AST]]:
@@ -642,20 +632,6 @@ def bare_places(new: ast.AST) -> ast.AST:
                 with_place = vars(node)
                 with_place.pop(name, None)
     return new
-
-
-def constant(value: int) -> ast.expr:
-    return ast.Constant(value) if value >= 0 else ast.UnaryOp(ast.USub(), ast.Constant(-value))
-
-
-def is_own(node: ast.Attribute, free: set[str]) -> bool:
-    return isinstance(node.value, ast.Name) and node.value.id == "self"
-
-
-def stored_in(function: ast.FunctionDef | None) -> set[str]:
-    """The names that a function binds."""
-    nodes = ast.walk(function) if function is not None else ()
-    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def parts_of(call: ast.Call) -> tuple[str, list[ast.expr]] | None:

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .mend import Mend, Slot
+from .mend import Mend, Slot, as_one
 from .own_code import OwnCode
 
 # What is mixed up with each other: functions and methods, whoever they belong to.
@@ -62,7 +62,9 @@ OPPOSITE = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
+MOST = 40_000
 MOST_NAMES = 14
+MOST_ARGUMENTS = 12
 FILLING = ("masked_fill", "masked_fill_", "where", "full", "full_like")
 
 
@@ -78,8 +80,8 @@ class Scope:
 
 
 def everyday(code: OwnCode) -> list[Mend]:
-    """All of them, the likeliest first."""
-    found = list(Walk(code.tree).mends())
+    """All of them, the likeliest first. (There are 40,000 at the most, of which few are tried.)"""
+    found = list(itertools.islice(Walk(code.tree).mends(), MOST))
     found += together(found)
     ranked = sorted(enumerate(found), key=lambda each: (rank(each[1]), each[0]))
     return [mend for _, mend in ranked]
@@ -113,7 +115,7 @@ def together(found: Iterable[Mend]) -> Iterator[Mend]:
                 groups.setdefault((mend.kind, how), []).append(mend)
     for same in groups.values():
         if 1 < len(same) <= 6:
-            yield Mend(same[0].line, same[0].kind, tuple(m.changes[0] for m in same))
+            yield as_one(same)
 
 
 class Walk:
@@ -171,15 +173,15 @@ class Walk:
             kept = rest or [at(ast.Pass(), statement)]
             is_block = isinstance(statement, ast.If | ast.For | ast.While | ast.With)
             kind = "block too many" if is_block else "step too many"
-            yield Mend(line, kind, ((slot, kept),))
+            yield Mend((line,), kind, ((slot, kept),))
         if isinstance(statement, ast.If | ast.For | ast.While):
             bare = [*block[:index], *statement.body, *block[index + 1 :]]
-            yield Mend(line, "condition", ((slot, bare),))
+            yield Mend((line,), "condition", ((slot, bare),))
         if isinstance(statement, ast.If):
             yield from other_tests(statement)
         if index + 1 < len(block) and not is_no_code(block[index + 1]):
             swapped = [*block[:index], block[index + 1], statement, *block[index + 2 :]]
-            yield Mend(line, "order", ((slot, swapped),))
+            yield Mend((line,), "order", ((slot, swapped),))
         if isinstance(statement, ast.AugAssign):
             yield from self.not_in_place(slot, block, index, statement)
         if isinstance(statement, ast.For | ast.While | ast.If | ast.With):
@@ -195,7 +197,7 @@ class Walk:
         value = ast.BinOp(read, statement.op, statement.value)
         new = at(ast.Assign([ast.Name(statement.target.id, ast.Store())], value), statement)
         yield Mend(
-            statement.lineno, "operator", ((slot, [*block[:index], new, *block[index + 1 :]]),)
+            (statement.lineno,), "operator", ((slot, [*block[:index], new, *block[index + 1 :]]),)
         )
 
     # --- Expressions ------------------------------------------------------------------------------
@@ -229,7 +231,7 @@ class Walk:
             return
         about = Place(slot, node, scope, above)
         for kind, new in self.instead(about):
-            yield Mend(node.lineno, kind, ((slot, at(new, node)),))
+            yield Mend((node.lineno,), kind, ((slot, at(new, node)),))
         if isinstance(node, ast.Call):
             yield from swapped_pairs(node, node.args, "args", "argument")
         if isinstance(node, ast.Tuple) and not about.in_slice:
@@ -580,7 +582,7 @@ def reshaped(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     that; or two dimensions before it. And what is put behind each other, put in turns."""
     name = tail(node.func)
     if name in ("reshape", "view") and isinstance(node.func, ast.Attribute):
-        for i, j in itertools.combinations(range(len(node.args)), 2):
+        for i, j in itertools.combinations(range(len(node.args[:MOST_ARGUMENTS])), 2):
             changed = list(node.args)
             changed[i], changed[j] = node.args[j], node.args[i]
             counted = ast.Call(node.func, changed, node.keywords)
@@ -621,14 +623,14 @@ def swapped_pairs(node: ast.AST, held: list[ast.expr], name: str, kind: str) -> 
             changed = list(held)
             changed[i], changed[j] = held[j], held[i]
             is_mask = any("mask" in ast.dump(each) for each in (held[i], held[j]))
-            yield Mend(node.lineno, "mask" if is_mask else kind, ((Slot(node, name), changed),))  # type: ignore[attr-defined]
+            yield Mend((node.lineno,), "mask" if is_mask else kind, ((Slot(node, name), changed),))  # type: ignore[attr-defined]
 
 
 def other_tests(statement: ast.If) -> Iterator[Mend]:
     """The condition turned round, or always the one or the other."""
     test = statement.test
     for new in (ast.UnaryOp(ast.Not(), test), ast.Constant(True), ast.Constant(False)):
-        yield Mend(statement.lineno, "condition", ((Slot(statement, "test"), at(new, test)),))
+        yield Mend((statement.lineno,), "condition", ((Slot(statement, "test"), at(new, test)),))
 
 
 def moved_over_the_end(
@@ -638,11 +640,11 @@ def moved_over_the_end(
     body, inner = outer.body, Slot(outer, "body")
     if len(body) > 1:
         moved = [*block[: index + 1], body[-1], *block[index + 1 :]]
-        yield Mend(body[-1].lineno, "order", ((slot, moved), (inner, body[:-1])))
+        yield Mend((body[-1].lineno,), "order", ((slot, moved), (inner, body[:-1])))
     if index + 1 < len(block):
         after = block[index + 1]
         rest = [*block[: index + 1], *block[index + 2 :]]
-        yield Mend(after.lineno, "order", ((slot, rest), (inner, [*body, after])))
+        yield Mend((after.lineno,), "order", ((slot, rest), (inner, [*body, after])))
 
 
 # --- Small things ---------------------------------------------------------------------------------
@@ -697,14 +699,16 @@ def is_no_code(statement: ast.stmt) -> bool:
 def scope_of(function: ast.FunctionDef, attributes: list[str], layers: list[str]) -> Scope:
     arguments = function.args
     parameters = [a.arg for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]]
-    stored = [
-        node.id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    ]
-    names = [name for name in dict.fromkeys(stored) if name not in parameters]
+    names = [name for name in names_bound(function) if name not in parameters]
     itself = parameters[0] if attributes and parameters else ""
     return Scope(parameters, names, itself, attributes, layers)
+
+
+def names_bound(function: ast.FunctionDef | None) -> list[str]:
+    """The names that a function assigns to, in their order."""
+    nodes = ast.walk(function) if function is not None else ()
+    names = [n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return list(dict.fromkeys(node.id for node in names))
 
 
 def attributes_of(definition: ast.ClassDef) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,24 +35,20 @@ class Mend:
     """A change that may make an answer right.
 
     Args:
-        line: where it is.
+        lines: where it is; several if something has to change in all of them.
         kind: of thing that it changes; see KINDS.
         changes: what is put where. All of them are made at once.
         below: is something put in below that line, which itself stays?
     """
 
-    line: int
+    lines: tuple[int, ...]
     kind: str
     changes: tuple[Change, ...]
     below: bool = False
 
     @property
-    def lines(self) -> list[int]:
-        """Where all of it is."""
-        if self.below or len(self.changes) == 1:
-            return [self.line]
-        held = (slot.get() for slot, _ in self.changes)
-        return sorted({getattr(old, "lineno", self.line) for old in held})
+    def line(self) -> int:
+        return self.lines[0]
 
     @property
     def key(self) -> tuple[tuple[object, ...], ...]:
@@ -72,6 +68,13 @@ class Mend:
         finally:
             for slot, value in reversed(before):
                 slot.put(value)
+
+
+def as_one(mends: Sequence[Mend]) -> Mend:
+    """Several changes, made at once."""
+    lines = tuple(sorted({line for mend in mends for line in mend.lines}))
+    changes = tuple(change for mend in mends for change in mend.changes)
+    return Mend(lines, mends[0].kind, changes, all(mend.below for mend in mends))
 
 
 def written(new: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import linecache
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ from ..course import current
 from ..learner_lines import Line, code_objects, place
 
 Definition = ast.FunctionDef | ast.ClassDef
+# A source may be anything, and looking through it must come to an end. The largest answer that we
+# know has 1,458 nodes.
+MOST_NODES, MOST_IN_A_ROW = 3000, 100
 SLOW = ("compile", "jit", "script")  # decorators that would work anew on every change
 
 
@@ -90,7 +94,16 @@ def own_code(
     wanted = reached(there, name)
     for each in wanted:
         each.decorator_list = [d for d in each.decorator_list if not is_slow(d)]
-    return OwnCode(name, text, ast.Module([*wanted], []), where)
+    tree = ast.Module([*wanted], [])
+    return OwnCode(name, text, tree, where) if is_of_a_size(tree) else None
+
+
+def is_of_a_size(tree: ast.AST) -> bool:
+    """Can it be looked through?"""
+    nodes = list(itertools.islice(ast.walk(tree), MOST_NODES + 1))
+    held = [value for node in nodes for _, value in ast.iter_fields(node)]
+    rows = (len(value) for value in held if isinstance(value, list))
+    return len(nodes) <= MOST_NODES and max(rows, default=0) <= MOST_IN_A_ROW
 
 
 def lines_of(definition: Definition) -> range:

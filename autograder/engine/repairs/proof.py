@@ -117,7 +117,11 @@ def in_turn(*all_mends: Iterator[Mend]) -> Iterator[Mend]:
 
 
 def says(found: list[Spot], named: bool) -> str:
-    """What is proven, as a sentence."""
+    """What is proven, as a sentence.
+
+    Args:
+        named: has it been said what is wrong, and nothing besides?
+    """
     if len(found) == 2:
         first, second = (spot.says() for spot in found)
         if first == second:
@@ -129,6 +133,9 @@ def says(found: list[Spot], named: bool) -> str:
             f"With the right value in line {spot.lines[0]}, all that follows is right: the mistake "
             f"is in this line, or in one that leads to it."
         )
+    if named and len(spot.lines) > 1:
+        lines = " and ".join(map(str, spot.lines))
+        return f"Nothing else is wrong: with this mended in lines {lines}, everything is right."
     if named:
         return "Nothing else is wrong: with this one thing mended, everything is right."
     return f"One small change makes everything right. It is {spot.says()}."

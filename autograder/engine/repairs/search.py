@@ -53,7 +53,7 @@ class Search:
         most: float = float("inf"),
     ):
         self.code, self.workshop, self.proposed = code, workshop, proposed
-        self.records = sorted(records, key=lambda record: cost(record.trial))
+        self.records = sorted(records, key=lambda record: record.trial.cost)
         self.deadline = time.monotonic() + seconds
         self.left = most
         self.closer: list[tuple[Mend, list[Record]]] = []  # what is better, and still wrong then
@@ -131,7 +131,3 @@ def is_right(answer: Answer, record: Record) -> bool:
 
 def count_of(records: list[Record]) -> int:
     return len({record.promise.name for record in records})
-
-
-def cost(trial: Trial) -> int:
-    return len(trial.calls) * (3 if trial.gradients else 1) * (2 if trial.digest else 1)

@@ -4,11 +4,12 @@ import ast
 import signal
 import time
 
+import pytest
 import torch
 
 from autograder.engine.repairs.apart import apart
 from autograder.engine.repairs.everyday import everyday
-from autograder.engine.repairs.mend import Mend, Slot
+from autograder.engine.repairs.mend import Mend, Slot, as_one
 from autograder.engine.repairs.own_code import own_code
 from autograder.engine.trial import call
 
@@ -20,7 +21,9 @@ def changes(*bodies):
     """The code, and a change for each of these bodies."""
     code = own_code(CODE, "f")
     [function] = code.tree.body
-    return code, [Mend(2, "value", ((Slot(function, "body"), ast.parse(b).body),)) for b in bodies]
+    return code, [
+        Mend((2,), "value", ((Slot(function, "body"), ast.parse(b).body),)) for b in bodies
+    ]
 
 
 def sums(code, mends, seconds=5.0, names=None):
@@ -89,3 +92,33 @@ def test_everyday_changes_leave_the_tree_as_it_was():
             assert ast.dump(code.tree) != before, mend
             compile(code.tree, "<changed>", "exec")
         assert ast.dump(code.tree) == before, mend
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x.reshape({', '.join(['1'] * 5000)})",
+        " + ".join(["x"] * 3000),
+        f"[{', '.join(['x'] * 5000)}]",
+    ],
+    ids=["many arguments", "a long sum", "a long list"],
+)
+def test_what_is_too_large_to_look_through_is_left_alone(text):
+    """It is a judge who looks, and others wait."""
+    assert own_code(f"def f(x):\n    return {text}\n", "f") is None
+
+
+def test_looking_through_what_is_as_large_as_it_may_be_takes_no_time():
+    lines = [f"    y{n} = x.reshape(a, {n}, b).sum(-1) + y{n - 1} * 2.5" for n in range(1, 80)]
+    code = own_code("def f(x, a, b, y0):\n" + "\n".join(lines) + "\n    return y0\n", "f")
+    assert code is not None
+    started = time.process_time()
+    assert len(everyday(code)) > 1000
+    assert time.process_time() - started < 10
+
+
+def test_several_changes_are_one_with_all_their_lines():
+    _code, (one, other) = changes("return x + 2", "return x + 3")
+    both = as_one([Mend((4, 2), "axis", one.changes), Mend((3,), "axis", other.changes)])
+    assert both.lines == (2, 3, 4)
+    assert not both.below
