@@ -84,7 +84,9 @@ class Draw:
     def weights(self, module: nn.Module) -> dict[str, torch.Tensor]:
         """Random numbers for every parameter of a module: at their first values, ones and zeros,
         and parameters that happen to be equal, hide mistakes."""
-        layout = Layout.of(module)
+        return self.numbers_for(Layout.of(module))
+
+    def numbers_for(self, layout: Layout) -> dict[str, torch.Tensor]:
         drawn = self.normal(len(layout.scale))  # all at once is faster
         numbers = drawn * layout.scale + layout.shift
         parts = [x.reshape(shape) for x, shape in zip(numbers.split(layout.counts), layout.shapes)]

@@ -47,6 +47,8 @@ class Exam:
         # Of ways of making mistakes: what they answer to a probe, and in which respects it shows.
         self.answers: dict[tuple[tuple[str, ...], Probe], Answer | None] = {}
         self.aspects: dict[tuple[tuple[str, ...], Probe], set[str]] = {}
+        # What the model answer is to a question that was changed in a way that has a name.
+        self.others: dict[tuple[Probe, str], Answer] = {}
 
     def questions(self) -> Iterator[Question]:
         """All of them, each drawn when it is its turn."""
@@ -97,6 +99,20 @@ class Exam:
                 f"model answer {self.exercise.name}, {asked_by}", "the trial's digest fails on it"
             )
         return answer
+
+    def changed(self, probe: Probe, change: str, trial: Trial) -> Answer:
+        """What the model answer is to a changed question; an error is an answer, too.
+
+        Args:
+            change: its name, if it is the same one whoever is asked: then it is asked once, and
+                kept. "" if not.
+        """
+        if not change:
+            return ask(self.exercise.reference, trial, self.device)
+        key = probe, change
+        if key not in self.others:
+            self.others[key] = self.ask(self.exercise.reference, trial)
+        return self.others[key]
 
     def answer_of(self, ways: tuple[str, ...], probe: Probe) -> Answer | None:
         """What mistakes made in these ways answer; None if they do not go together."""

@@ -19,6 +19,7 @@ from .diagnose import BESIDES, Diagnosis, Record, diagnose
 from .exam import Exam, Question
 from .exercise import Exercise, Property
 from .isolation import undisturbed
+from .kinds import kind_of
 from .learner_lines import Line
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
@@ -273,7 +274,7 @@ def explain_broken(
     except OutOfTime:
         diagnosis = Diagnosis()
     if diagnosis.record is None:
-        describe_broken(verdict, exam.exercise, subject, broken)
+        describe_broken(verdict, exam, subject, records, broken, patience)
     else:
         name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record)
 
@@ -324,18 +325,46 @@ def name_mistakes(
     show(verdict, record)
 
 
-def describe_broken(verdict: Verdict, exercise: Exercise, subject: Subject, broken: Broken) -> None:
+def describe_broken(
+    verdict: Verdict,
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    broken: Broken,
+    patience: float,
+) -> None:
     """Describe the first property that is broken."""
     name, (record, difference) = next(iter(broken.items()))
-    seen = seen_in(exercise, record)
+    seen = seen_in(exam.exercise, record)
     verdict.explanation.append(explain(seen, difference))
     if difference.aspect == "error":  # whether the method is right is not known
         explain_problem(verdict, subject, seen, difference.yours)
+    coarse = precision(seen, difference)
+    kind = None if coarse else what_kind(exam, subject, records, record, difference, patience)
+    if kind:
+        verdict.explanation.append(kind)
+    if difference.aspect == "error":
         return
-    promise = next(promise for promise in exercise.properties if promise.name == name)
-    if promise.look and not precision(seen, difference):
+    promise = next(promise for promise in exam.exercise.properties if promise.name == name)
+    if promise.look and not (coarse or kind):
         verdict.explanation.append(seen.fill(promise.look))
     show(verdict, record)
+
+
+def what_kind(
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    record: Record,
+    difference: Difference,
+    patience: float,
+) -> str | None:
+    """A sentence on the kind of mistake, found by asking more; None if there is none."""
+    try:
+        with time_limit(2 * patience):
+            return kind_of(exam, subject, records, record, difference)
+    except OutOfTime:
+        return None
 
 
 def explain_problem(

@@ -1,0 +1,142 @@
+"""Ask more than a check does, of a learner's code and of the model answer, and not without end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..compare import close, differences
+from ..diagnose import Record
+from ..exam import Exam
+from ..subject import Subject
+from ..symptoms.numbers import call_number
+from ..trial import Answer, Call, Trial
+
+Arrays = dict[str, torch.Tensor]
+VISIBLE = 1e-2  # a change by this share of the largest number is more than rounding
+PRECISE = (torch.float32, torch.float64)
+
+
+class SpentError(Exception):
+    """There is not enough left to ask this."""
+
+
+class Budget:
+    """What may still be asked, in the units of Trial.cost.
+
+    Counted and not timed: what is found must not depend on how busy the machine is.
+    """
+
+    def __init__(self, most: int):
+        self.most = self.left = most
+
+    def take(self, trial: Trial) -> None:
+        """A SpentError if there is not enough left for this trial."""
+        if trial.cost > self.left:
+            raise SpentError
+        self.left -= trial.cost
+
+
+class Asking:
+    """One question of a check that was answered wrongly, and what else can be asked about it.
+
+    Args:
+        exam: that the question is from.
+        subject: that is asked.
+        record: the question, and what was answered.
+        name: of the array that is wrong; "" if it is something else.
+        yours, theirs: what the subject and the model answer may be asked, together with others.
+    """
+
+    def __init__(
+        self, exam: Exam, subject: Subject, record: Record, name: str, yours: Budget, theirs: Budget
+    ):
+        self.exam, self.exercise, self.subject = exam, exam.exercise, subject
+        self.record, self.name = record, name
+        self.budgets = yours, theirs
+        number = call_number(name)
+        if record.answer.problem is not None:
+            number = max(record.answer.begun, 1)
+        self.trial = record.trial
+        self.number = min(number, len(self.trial.calls))
+        self.call: Call = self.trial.calls[self.number - 1]
+
+    @property
+    def is_precise(self) -> bool:
+        """Can a small change be seen in these numbers, and are there any?"""
+        return self.trial.dtype in PRECISE and not self.trial.raises
+
+    @property
+    def knows_all_weights(self) -> bool:
+        """If not, two objects that are made alike are not alike."""
+        facts = self.record.answer.facts
+        return not any(facts.get(name) for name in ("missing", "shapes"))
+
+    def calling(self, *calls: Call, **changes: Any) -> Trial:
+        """The trial with these calls, and nothing done to what comes back."""
+        return self.trial.but(calls=list(calls), digest=None, constant=False, **changes)
+
+    def yours(self, trial: Trial) -> Answer:
+        self.budgets[0].take(trial)
+        return self.subject.ask(trial)
+
+    def theirs(self, change: str, trial: Trial) -> Answer:
+        """The model answer to a changed trial.
+
+        Args:
+            change: its name; "" if the change depends on who is asked.
+        """
+        self.budgets[1].take(trial)
+        name = f"{change}, call {self.number}" if change else ""
+        return self.exam.changed(self.record.probe, name, trial)
+
+    def is_right(self, change: str, trial: Trial) -> bool | None:
+        """Is the subject right in a changed trial? None if that has no answer."""
+        theirs = self.theirs(change, trial)
+        if theirs.problem is not None:
+            return None
+        return not differences(self.yours(trial), theirs, trial)
+
+    def is_yours(self, change: str, trial: Trial) -> bool:
+        """Is the right answer to a changed trial what the subject gave for this one?"""
+        theirs = self.theirs(change, trial)
+        return theirs.problem is None and not differences(self.record.answer, theirs, trial)
+
+
+def of_call(answer: Answer, trial: Trial, number: int) -> Arrays | None:
+    """{name: what a call returned under it}; None if it is not all there."""
+    suffix = "" if number == 1 else f" (call {number})"
+    names = trial.calls[number - 1].returns
+    found = {name: answer.arrays.get(name + suffix) for name in names}
+    if any(x is None or not x.numel() for x in found.values()):
+        return None
+    return {name: x for name, x in found.items() if x is not None}
+
+
+def alike(a: Arrays, b: Arrays) -> bool:
+    """Are these the same numbers, but for rounding?"""
+    return all(a[name].shape == b[name].shape and close(a[name], b[name]) for name in a)
+
+
+def differ(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Is there a difference that is no rounding?"""
+    if a.shape != b.shape:
+        return True
+    wrong = (a.to(torch.float64) - b.to(torch.float64)).abs().nan_to_num(0.0, 0.0, 0.0)
+    largest = b.to(torch.float64).abs().nan_to_num(0.0, 0.0, 0.0)
+    return float(wrong.max()) > VISIBLE * max(float(largest.max()), 1e-3)
+
+
+def change_call(call: Call, changes: Mapping[str, Any]) -> Call:
+    """The same call with other arguments, wherever they were handed over."""
+    arguments = {name: changes.get(name, value) for name, value in call.arguments.items()}
+    options = {name: changes.get(name, value) for name, value in call.options.items()}
+    return replace(call, arguments=arguments, options=options)
+
+
+def given(call: Call) -> dict[str, Any]:
+    """All of a call's arguments."""
+    return call.arguments | call.options

@@ -1,0 +1,165 @@
+"""Is an answer right for one size only?"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..drawing import Draw, Layout
+from ..trial import Call, Trial
+from .asking import Asking
+from .others import other_numbers, tiled
+
+LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**20, 2**18
+Resize = dict[str, tuple[int, int]]  # {name: (old size, new size)}
+MOST_NUMBERS, MOST_TRIED = 6, 16  # of the learner's code; and how many sizes
+SMALL = 8  # up to here an answer may be right by chance
+
+
+def right_for_one_size(asking: Asking) -> str | None:
+    """A size for which the answer is right, if that is a number in the learner's code."""
+    if asking.trial.raises:
+        return None
+    tried, sizes = 0, sizes_of(asking.trial, asking.call)
+    for new, (name, size) in itertools.product(numbers_in(asking), sizes.items()):
+        for other in (new, *multiples(new, size, sizes)):
+            tried += other != size
+            if tried > MOST_TRIED:
+                return None
+            right = other != size and right_with(asking, name, size, other)
+            if right and only_there(asking, name, size, other):
+                return says(name, size, other)
+    return None
+
+
+def multiples(new: int, size: int, sizes: dict[str, int]) -> list[int]:
+    """Sizes of which `new` is a share, as features are of a head."""
+    return [new * share for share in sizes.values() if share < size and size % share == 0][:1]
+
+
+def says(name: str, size: int, new: int) -> str:
+    return (
+        f"With {name}={new} your code is right, and with {name}={size} it is not. Is there a "
+        f"number in your code where it should follow `{name}`?"
+    )
+
+
+def sizes_of(trial: Trial, call: Call) -> dict[str, int]:
+    """{name: size} of what could have another size."""
+    found: dict[str, int] = {}
+    made = (trial.build or {}) | trial.options | call.arguments | call.options
+    for name, value in made.items():
+        if type(value) is int and value > 1:
+            found[name] = value
+    for name, value in trial.sizes.items():
+        if type(value) is int and value > 1 and value not in found.values():
+            found[name] = value
+    for argument, x in (call.arguments | call.options).items():
+        for dim, size in enumerate(x.shape if isinstance(x, torch.Tensor) else ()):
+            if size > 1 and size not in found.values():
+                found[f"{argument}.shape[{dim - x.dim()}]"] = size
+    return found
+
+
+def numbers_in(asking: Asking) -> list[int]:
+    """The numbers in the learner's code that may be sizes, or roots of sizes."""
+    code = asking.subject.own_code(asking.exercise.name)
+    if code is None:
+        return []
+    found: dict[int, None] = {}
+    for node in ast.walk(code.tree):
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+            continue
+        if 2 <= value <= LARGEST and value == int(value):
+            found[int(value)] = None
+    squares = [n * n for n in found if 4 < n * n <= LARGEST]
+    return sorted(found, reverse=True)[:MOST_NUMBERS] + squares[:MOST_NUMBERS]
+
+
+def right_with(asking: Asking, name: str, size: int, new: int) -> bool | None:
+    """Is the code right with another size? None if that makes no sense."""
+    for also in ({}, scaled_along(asking, name, size, new)):
+        trial = resized(asking, {name: (size, new)} | also)
+        right = asking.is_right("", trial) if trial is not None else None
+        if right is not None:
+            return right
+    return None
+
+
+def scaled_along(asking: Asking, name: str, size: int, new: int) -> Resize:
+    """The sizes that this one divides, as many times as large as before: so it divides them again;
+    and those that divide it, made smaller until they do."""
+    found: Resize = {}
+    for other, value in sizes_of(asking.trial, asking.call).items():
+        if other != name and value > size and value % size == 0:
+            found[other] = value, value // size * new
+        elif other != name and value < size and size % value == 0 and new % value:
+            found[other] = value, next(n for n in range(value, 0, -1) if new % n == 0)
+    return found
+
+
+def only_there(asking: Asking, name: str, size: int, new: int) -> bool:
+    """Is it wrong for other sizes, smaller ones among them? For very small ones much is right."""
+    if new > SMALL and size < new:
+        return True
+    others = [n for n in (new - 1, new - 2, new + 1, new + 2) if n > 1 and n != size]
+    for other in others[:3]:
+        right = right_with(asking, name, size, other)
+        if right is not None:
+            return not right
+    return new > SMALL
+
+
+def resized(asking: Asking, changes: Resize) -> Trial | None:
+    """The trial with other sizes wherever these stood, and other numbers; None if that makes no
+    sense."""
+    trial, call = asking.calling(asking.call), asking.call
+    arguments, options = (
+        {name: resize(name, value, changes) for name, value in given.items()}
+        for given in (call.arguments, call.options)
+    )
+    arrays = [x for x in (arguments | options).values() if isinstance(x, torch.Tensor)]
+    if sum(x.numel() for x in arrays) > MOST_CELLS:
+        return None
+    build, made = (
+        {name: resize(name, value, changes) for name, value in (given or {}).items()}
+        for given in (trial.build, trial.options)
+    )
+    call = replace(call, arguments=arguments, options=options)
+    changed = trial.but(calls=[call], build=build if trial.build else None, options=made)
+    if not trial.state:
+        return changed
+    growth = math.prod(max(1.0, new / old) for old, new in changes.values())
+    if growth * sum(x.numel() for x in trial.state.values()) > MOST_WEIGHTS:
+        return None
+    return with_weights(asking, changed, str(changes))
+
+
+def with_weights(asking: Asking, trial: Trial, name: str) -> Trial | None:
+    """The trial with random weights for what is built by it. (Nothing of it is kept: which sizes
+    are tried is the learner's choice.)"""
+    try:
+        module = asking.exercise.reference(**(trial.build or {}), **trial.options)
+    except Exception:  # the model answer refuses such a size
+        return None
+    return trial.but(state=Draw(asking.exam.seed, name).numbers_for(Layout(module)))
+
+
+def resize(own: str, value: Any, changes: Resize) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return changes[own][1] if own in changes and type(value) is int else value
+    sizes = dict(changes.values())
+    new = tuple(sizes.get(length, length) for length in value.shape)
+    if new == tuple(value.shape):
+        return value
+    if value.is_floating_point():
+        return other_numbers(value, new)
+    for dim, length in enumerate(new):
+        value = tiled(value, dim, length)
+    return value

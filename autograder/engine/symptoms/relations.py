@@ -1,0 +1,92 @@
+"""How the numbers of an answer relate to the expected ones."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+
+from ..compare import TOLERANCE, Difference, near
+from .numbers import apart, few, number, place_of
+from .precision import alike
+from .seen import Seen, words
+
+
+def describe_relation(seen: Seen, difference: Difference) -> str:
+    """How the learner's numbers relate to the expected ones."""
+    yours, expected, name = difference.yours, difference.expected, difference.name
+    a, b = yours.to(torch.float64), expected.to(torch.float64)
+    if not bool(a.isfinite().all() and b.isfinite().all()):
+        return f"Your {name} is {few(a)}; expected {few(b)}."
+    if a.numel() > 1 and float(a.abs().max()) == 0:
+        return f"All numbers of your {name} are 0; expected are numbers such as {few(b, 3)}."
+    for argument, value in seen.arguments.items():
+        if isinstance(value, torch.Tensor) and value.shape == a.shape and alike(yours, value):
+            return f"Your {name} is just `{argument}`, unchanged."
+    if a.numel() > 2:
+        if float(a.max() - a.min()) == 0:
+            return f"All numbers of your {name} are {number(a.flatten()[0])}, whatever goes in."
+        text = proportional(yours, expected, name) or rearranged(
+            yours, expected, name, words(seen).axis
+        )
+        if text:
+            return text
+    wrong = (a - b).abs()
+    where = int(wrong.argmax())
+    at = place_of(where, a.shape)
+    count = max(1, int((wrong > allowed(seen, expected)).sum()))
+    how_many = f"{count} of {a.numel()} numbers are off; the worst" if a.numel() > 1 else "It"
+    one, other = apart(a.flatten()[where], b.flatten()[where])
+    return (
+        f"Your {name} is not right: {how_many} {f'at {at} ' if a.dim() else ''}is {one}, "
+        f"expected {other}."
+    )
+
+
+def allowed(seen: Seen, expected: torch.Tensor) -> float:
+    """How far a number may lie from the expected one in a check."""
+    share = seen.trial.tolerance * TOLERANCE.get(expected.dtype, 0.0)
+    return share * max(1e-3, float(expected.to(torch.float64).abs().max()))
+
+
+def proportional(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:
+    """Is it the right answer but for a factor, or but for a number added to all?"""
+    a, b = yours.to(torch.float64), expected.to(torch.float64)
+    rough = 0.3 * max(TOLERANCE.get(x.dtype, 1e-6) for x in (yours, expected))
+    visible = b.abs() > 0.1 * b.abs().max()
+    factor = float((a[visible] / b[visible]).median())
+    if factor and near(a, factor * b, rough):
+        times = apart(torch.tensor(factor), torch.tensor(1.0))[0]
+        return f"Every number of your {name} is {times} times what is expected."
+    more = float((a - b).median())
+    if more and near(a, b + more, rough):
+        way = "large" if more > 0 else "small"
+        return f"Every number of your {name} is too {way} by {number(abs(more))}."
+    return None
+
+
+def rearranged(a: torch.Tensor, b: torch.Tensor, name: str, axis: str = "dimension") -> str | None:
+    """Is it the right answer in another order?"""
+    plural = {"dimension": "dimensions", "axis": "axes"}
+    for dim in range(a.dim()):
+        if a.shape[dim] > 1 and alike(a.flip(dim), b):
+            return f"Your {name} is right, but in reverse order along {axis} {dim}."
+        for step in (1, -1):
+            inner = a.shape[dim] - 1
+            if inner > 1 and alike(
+                a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner)
+            ):
+                way = "later" if step > 0 else "earlier"
+                return f"Your {name} is right, but one place {way} along {axis} {dim}."
+    if 2 <= a.dim() <= 4:
+        for order in itertools.permutations(range(a.dim())):
+            moved = a.permute(order)
+            if order != tuple(range(a.dim())) and moved.shape == b.shape and alike(moved, b):
+                return f"Your {name} is right but for the order of its {plural[axis]}."
+    if alike(a.flatten().sort().values, b.flatten().sort().values) and a.numel() > 3:
+        return f"Your {name} has the right numbers in the wrong places."
+    right = [row for row in range(len(a)) if alike(a[row], b[row])] if a.dim() > 1 else []
+    if 0 < len(right) < len(a):
+        where = ", ".join(map(str, right))
+        return f"Your {name} is right only for index {where} of its first dimension."
+    return None
