@@ -336,13 +336,13 @@ def describe_broken(
     """Describe the first property that is broken."""
     name, (record, difference) = next(iter(broken.items()))
     seen = seen_in(exam.exercise, record)
-    verdict.explanation.append(explain(seen, difference))
+    coarse = precision(seen, difference) is not None
+    kind = what_kind(exam, subject, records, record, difference, coarse, patience)
+    if not (coarse and kind):  # noise is taken for rounding otherwise
+        verdict.explanation.append(explain(seen, difference))
     if difference.aspect == "error":  # whether the method is right is not known
         explain_problem(verdict, subject, seen, difference.yours)
-    coarse = precision(seen, difference)
-    kind = None if coarse else what_kind(exam, subject, records, record, difference, patience)
-    if kind:
-        verdict.explanation.append(kind)
+    verdict.explanation += [kind] if kind else []
     if difference.aspect == "error":
         return
     promise = next(promise for promise in exam.exercise.properties if promise.name == name)
@@ -357,12 +357,17 @@ def what_kind(
     records: list[Record],
     record: Record,
     difference: Difference,
+    coarse: bool,
     patience: float,
 ) -> str | None:
-    """A sentence on the kind of mistake, found by asking more; None if there is none."""
+    """A sentence on the kind of mistake, found by asking more; None if there is none.
+
+    Args:
+        coarse: do the numbers look as if only digits were lost?
+    """
     try:
         with time_limit(2 * patience):
-            return kind_of(exam, subject, records, record, difference)
+            return kind_of(exam, subject, records, record, difference, coarse)
     except OutOfTime:
         return None
 

@@ -21,7 +21,7 @@ from ..diagnose import Record, pivots
 from ..exam import Exam
 from ..subject import Subject
 from .as_if import another_question
-from .asking import Asking, Budget, SpentError
+from .asking import Asking, Budgets, SpentError
 from .parts import unused_part
 from .reach import along_dimensions, argument_without_effect, right_without
 from .repeats import right_alone, same_call_twice
@@ -58,21 +58,27 @@ KINDS = {
 
 
 def kind_of(
-    exam: Exam, subject: Subject, records: list[Record], record: Record, difference: Difference
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    record: Record,
+    difference: Difference,
+    coarse: bool = False,
 ) -> str | None:
     """A sentence on the kind of mistake; None if it is none of those that are looked for.
 
     Args:
-        records: of the whole check: no more than that is asked once again.
+        records: of the whole check, which says how much more may be asked.
         record, difference: what is told to be wrong.
+        coarse: is it only that digits were lost, as it looks?
     """
     most = max(LEAST, 2 * sum(each.trial.cost for each in records))
-    yours, theirs = Budget(most), Budget(most)
+    budgets = Budgets(most)
     for each, name, aspect in places(records, record, difference):
-        asking = Asking(exam, subject, each, name, yours, theirs)
+        asking = Asking(exam, subject, each, name, budgets)
         if not asking.is_precise:
             continue
-        for look in KINDS.get(aspect, ()):
+        for look in (same_call_twice,) if coarse else KINDS.get(aspect, ()):
             try:
                 said = look(asking)
             except SpentError:  # others may be cheaper

@@ -6,61 +6,85 @@ number by number, that is no chance.
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..diagnose import telling
-from ..trial import Call, Trial
+from ..trial import Call, Implementation, Trial
 from .asking import Asking, change_call, given
-from .parts import parts_of, put_in_place_of, siblings
+from .parts import parts_of, put_in_place_of, shared_memory, siblings, stands_for
 
 Other = tuple[str, Trial]  # what is said if it is that, and the changed trial
+Changes = Callable[[Implementation, Call], Iterator[tuple[str, Call]]]
 
 
 def another_question(asking: Asking) -> str | None:
     """What other question the learner's answer is right for."""
     if not telling(asking.record):
         return None
-    least = asking.budgets[1].left // 2
-    for said, trial in itertools.chain(of_arguments(asking), of_building(asking)):
-        if asking.budgets[1].left < least:  # the rest is for others
-            return None
+    every = itertools.chain(
+        of_arguments(asking, changed_masks),
+        of_building(asking),
+        of_arguments(asking, changed_calls),
+    )
+    for said, trial in every:
         if asking.is_yours(said, trial):
+            shared = shared_memory(asking, said)
+            if shared:
+                return shared
             return f"Your answer is the right one to another question: it is as if {said}."
     return None
 
 
-def of_arguments(asking: Asking) -> Iterator[Other]:
-    """Arguments of one call that are exchanged, or are other ones."""
-    trial, call, number = asking.trial, asking.call, asking.number
+def of_arguments(
+    asking: Asking, changed: Callable[..., Iterator[tuple[str, Call]]]
+) -> Iterator[Other]:
+    """Arguments that are exchanged, or are other ones: the same change in all calls."""
+    trial, reference = asking.trial, asking.exercise.reference
     if len(trial.calls) > 1 and trial.digest is not None:
         return
-    for said, changed in changed_calls(call):
-        calls = [*trial.calls]
-        calls[number - 1] = changed
-        if len(calls) > 1:  # the same mistake is made in all of them
-            calls = [c if n == number - 1 else repeat(said, c, call) for n, c in enumerate(calls)]
+    for said, _ in changed(reference, asking.call):
+        calls = [
+            next((other for what, other in changed(reference, call) if what == said), call)
+            for call in trial.calls
+        ]
         yield said, trial.but(calls=calls, constant=False)
 
 
-def repeat(said: str, other: Call, _: Call) -> Call:
-    """The same change made in another call, as far as it can be made there."""
-    return next((changed for what, changed in changed_calls(other) if what == said), other)
-
-
-def changed_calls(call: Call) -> Iterator[tuple[str, Call]]:
-    """(what is said of it, the call) with something changed in its arguments; masks first, which
-    most mistakes are about."""
-    values = given(call)
-    arrays = {name: x for name, x in values.items() if isinstance(x, torch.Tensor)}
-    for name, value in values.items():
+def changed_masks(reference: Implementation, call: Call) -> Iterator[tuple[str, Call]]:
+    """(what is said of it, the call) with something changed in its masks, or with one more."""
+    for name, value in given(call).items():
         if is_mask(value):
             for said, other in other_masks(name, value):
                 yield said, change_call(call, {name: other})
+    lengths = {
+        name: x.shape[-2]
+        for name, x in given(call).items()
+        if isinstance(x, torch.Tensor) and x.dim() > 1
+    }
+    masks = [name for name in left_out(reference, call) if name.endswith("mask")]
+    for name, (keys, length) in itertools.product(masks, lengths.items()):
+        past = torch.ones(next(iter(lengths.values())), length, dtype=torch.bool).tril()
+        said = f"there were a `{name}` that hides what comes later in `{keys}`"
+        yield said, replace(call, options=call.options | {name: past})
+
+
+def left_out(reference: Implementation, call: Call) -> list[str]:
+    """The arguments that a call could have had, and has not."""
+    method = getattr(reference, call.method or "forward", reference)
+    names = [name for name in inspect.signature(method).parameters if name != "self"]
+    return [name for name in names if given(call).get(name) is None]
+
+
+def changed_calls(_: Implementation, call: Call) -> Iterator[tuple[str, Call]]:
+    """(what is said of it, the call) with something else changed in its arguments."""
+    values = given(call)
+    arrays = {name: x for name, x in values.items() if isinstance(x, torch.Tensor)}
     for (one, x), (two, y) in itertools.combinations(arrays.items(), 2):
         if x.dtype == y.dtype and x.dim() == y.dim():
             yield f"`{one}` and `{two}` were exchanged", change_call(call, {one: y, two: x})
@@ -135,28 +159,35 @@ def of_building(asking: Asking) -> Iterator[Other]:
                 for said, other in others(name, value):
                     made = getattr(trial, place) | {name: other}
                     yield said, replace(trial, **{place: made}, constant=False)
+    for name, value in switches(asking.exercise.reference, trial):
+        options = trial.options | {name: not value}
+        yield f"`{name}` were {not value}", trial.but(options=options, constant=False)
     if asking.knows_all_weights:
         for said, changes in other_states(trial.state):
             yield said, trial.but(state=trial.state | changes, constant=False)
-    for number, call in enumerate(trial.calls):
-        if number + 1 == asking.number and trial.digest is None:
-            calls = [replace(c, training=not call.training) for c in trial.calls]
-            mode = "training" if not call.training else "eval"
-            yield f"it were in {mode} mode", trial.but(calls=calls, constant=False)
+    if trial.digest is None:
+        calls = [replace(call, training=not call.training) for call in trial.calls]
+        mode = "eval" if asking.call.training else "training"
+        yield f"it were in {mode} mode", trial.but(calls=calls, constant=False)
+
+
+def switches(reference: Implementation, trial: Trial) -> Iterator[tuple[str, bool]]:
+    """What could have been switched on when it was made, and was not."""
+    for name, parameter in inspect.signature(reference).parameters.items():
+        made = name in (trial.build or {}) or name in trial.options
+        if isinstance(parameter.default, bool) and not made:
+            yield name, parameter.default
 
 
 def other_states(state: dict[str, torch.Tensor]) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
     """(what is said of it, numbers in parameters) for what people mix up."""
     parts = parts_of(state)
-    biases = {name: torch.zeros_like(x) for name, x in state.items() if name.endswith("bias")}
     for one, two in siblings(parts, state):
-        yield (
-            f"`{one}` and `{two}` were exchanged",
-            put_in_place_of(state, parts, one, two) | put_in_place_of(state, parts, two, one),
-        )
-        for used, instead in ((one, two), (two, one)):
-            said = f"`{used}` stood where `{instead}` belongs, too"
-            yield said, put_in_place_of(state, parts, used, instead)
+        first, second = (put_in_place_of(state, parts, *pair) for pair in ((one, two), (two, one)))
+        yield f"`{one}` and `{two}` were exchanged", first | second
+        yield stands_for(one, two), first
+        yield stands_for(two, one), second
+    biases = {name: torch.zeros_like(x) for name, x in state.items() if name.endswith("bias")}
     if len(biases) > 1:
         yield "there were no biases", biases
     for name, x in biases.items():

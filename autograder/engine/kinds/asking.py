@@ -40,6 +40,17 @@ class Budget:
         self.left -= trial.cost
 
 
+class Budgets:
+    """Of the subject; of the model answer, beside it; and of the model answer to other questions.
+
+    Args:
+        most: for each of them.
+    """
+
+    def __init__(self, most: int):
+        self.yours, self.theirs, self.others = Budget(most), Budget(most), Budget(most)
+
+
 class Asking:
     """One question of a check that was answered wrongly, and what else can be asked about it.
 
@@ -48,15 +59,12 @@ class Asking:
         subject: that is asked.
         record: the question, and what was answered.
         name: of the array that is wrong; "" if it is something else.
-        yours, theirs: what the subject and the model answer may be asked, together with others.
+        budgets: what may still be asked.
     """
 
-    def __init__(
-        self, exam: Exam, subject: Subject, record: Record, name: str, yours: Budget, theirs: Budget
-    ):
+    def __init__(self, exam: Exam, subject: Subject, record: Record, name: str, budgets: Budgets):
         self.exam, self.exercise, self.subject = exam, exam.exercise, subject
-        self.record, self.name = record, name
-        self.budgets = yours, theirs
+        self.record, self.name, self.budgets = record, name, budgets
         number = call_number(name)
         if record.answer.problem is not None:
             number = max(record.answer.begun, 1)
@@ -80,7 +88,7 @@ class Asking:
         return self.trial.but(calls=list(calls), digest=None, constant=False, **changes)
 
     def yours(self, trial: Trial) -> Answer:
-        self.budgets[0].take(trial)
+        self.budgets.yours.take(trial)
         return self.subject.ask(trial)
 
     def theirs(self, change: str, trial: Trial) -> Answer:
@@ -89,7 +97,10 @@ class Asking:
         Args:
             change: its name; "" if the change depends on who is asked.
         """
-        self.budgets[1].take(trial)
+        self.budgets.theirs.take(trial)
+        return self.changed(change, trial)
+
+    def changed(self, change: str, trial: Trial) -> Answer:
         name = f"{change}, call {self.number}" if change else ""
         return self.exam.changed(self.record.probe, name, trial)
 
@@ -102,7 +113,8 @@ class Asking:
 
     def is_yours(self, change: str, trial: Trial) -> bool:
         """Is the right answer to a changed trial what the subject gave for this one?"""
-        theirs = self.theirs(change, trial)
+        self.budgets.others.take(trial)
+        theirs = self.changed(change, trial)
         return theirs.problem is None and not differences(self.record.answer, theirs, trial)
 
 

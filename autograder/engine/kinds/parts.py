@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import torch
 
-from ..compare import is_gradient
 from ..symptoms.numbers import listing
 from ..trial import Answer, Trial
 from .asking import Asking, alike, differ, of_call
@@ -44,6 +43,10 @@ def shapes(part: dict[str, str], state: State) -> dict[str, torch.Size]:
 def put_in_place_of(state: State, parts: Parts, used: str, instead: str) -> State:
     """The numbers of one part, for the parameters of another."""
     return {name: state[parts[used][rest]] for rest, name in parts[instead].items()}
+
+
+def stands_for(used: str, instead: str) -> str:
+    return f"`{used}` stood where `{instead}` belongs, too"
 
 
 def unused_part(asking: Asking) -> str | None:
@@ -94,7 +97,6 @@ def suspects(asking: Asking, parts: Parts) -> list[str]:
 
 def has_slope(answer: Answer, name: str) -> bool:
     gradient = answer.arrays.get(f"gradient of {name}")
-    assert gradient is None or is_gradient(f"gradient of {name}")
     return gradient is not None and bool(gradient.abs().max() > 1e-7)
 
 
@@ -110,7 +112,7 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
         if part not in (one, two):
             continue
         used = two if part == one else one
-        name = f"`{used}` stood where `{part}` belongs, too"
+        name = stands_for(used, part)
         trial = asking.trial.but(
             state=state | put_in_place_of(state, parts, used, part), constant=False
         )
@@ -122,20 +124,30 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
     return said
 
 
-def shared_memory(asking: Asking, used: str, instead: str) -> str | None:
-    """Two parts behave as if they were one. Is it because they hold the same numbers?"""
-    state, parts = asking.trial.state, parts_of(asking.trial.state)
-    for one, two in ((used, instead), (instead, used)):
-        before = asking.calling(asking.call)
-        trial = before.but(state=state | other_state(state, parts[one]))
-        first = first_output(asking.yours(before), before)
-        second = first_output(asking.yours(trial), trial)
-        if first is not None and second is not None and alike(first, second):
-            both = asking.calling(asking.call, gradients=True)
-            yours = asking.yours(both)
-            if all(has_slope(yours, name) for name in parts[one].values()):
+def shared_memory(asking: Asking, said: str) -> str | None:
+    """Is it because two parts hold the same numbers that one does the work of the other? Then a
+    gradient reaches both, but of the numbers that are put into one nothing is left.
+
+    Args:
+        said: what the answer looks like.
+    """
+    state = asking.trial.state
+    parts = parts_of(state)
+    for pair in siblings(parts, state):
+        for used, lost in (pair, pair[::-1]):
+            if said == stands_for(used, lost) and is_overwritten(asking, parts[lost]):
                 return (
-                    f"`{one}` and `{two}` share their memory in your code: what is loaded into one "
-                    f"overwrites the other."
+                    f"`{used}` and `{lost}` share their memory in your code: what is loaded into "
+                    f"`{used}` is in both, and what `{lost}` was given is lost."
                 )
     return None
+
+
+def is_overwritten(asking: Asking, part: dict[str, str]) -> bool:
+    """Does a gradient reach a part, although other numbers in it change nothing?"""
+    before = asking.calling(asking.call, gradients=True)
+    after = before.but(state=before.state | other_state(before.state, part))
+    first, second = asking.yours(before), asking.yours(after)
+    one, two = first_output(first, before), first_output(second, after)
+    unmoved = one is not None and two is not None and alike(one, two)
+    return unmoved and any(has_slope(first, name) for name in part.values())

@@ -46,6 +46,8 @@ def without_effect(asking: Asking, said: str, trial: Trial) -> str | None:
     if first is None or second is None or not all(torch.equal(first[n], second[n]) for n in first):
         return None
     what = " and ".join(first)
+    if len(first) > 1:
+        return f"{said} your {what} stay exactly as they were, and they should change."
     return f"{said} your {what} stays exactly as it was, and it should change."
 
 

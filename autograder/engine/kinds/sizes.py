@@ -12,12 +12,12 @@ import torch
 
 from ..drawing import Draw, Layout
 from ..trial import Call, Trial
-from .asking import Asking
+from .asking import Asking, given
 from .others import other_numbers, tiled
 
-LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**20, 2**18
+LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**17, 2**18
 Resize = dict[str, tuple[int, int]]  # {name: (old size, new size)}
-MOST_NUMBERS, MOST_TRIED = 6, 16  # of the learner's code; and how many sizes
+MOST_NUMBERS, MOST_TRIED = 6, 48  # of the learner's code; and how many sizes
 SMALL = 8  # up to here an answer may be right by chance
 
 
@@ -78,8 +78,9 @@ def numbers_in(asking: Asking) -> list[int]:
             continue
         if 2 <= value <= LARGEST and value == int(value):
             found[int(value)] = None
-    squares = [n * n for n in found if 4 < n * n <= LARGEST]
-    return sorted(found, reverse=True)[:MOST_NUMBERS] + squares[:MOST_NUMBERS]
+    largest = sorted(found, reverse=True)[:MOST_NUMBERS]
+    roots = [(n, n * n) if 4 < n * n <= LARGEST else (n,) for n in largest]
+    return list(dict.fromkeys(itertools.chain(*roots)))
 
 
 def right_with(asking: Asking, name: str, size: int, new: int) -> bool | None:
@@ -105,11 +106,9 @@ def scaled_along(asking: Asking, name: str, size: int, new: int) -> Resize:
 
 
 def only_there(asking: Asking, name: str, size: int, new: int) -> bool:
-    """Is it wrong for other sizes, smaller ones among them? For very small ones much is right."""
-    if new > SMALL and size < new:
-        return True
-    others = [n for n in (new - 1, new - 2, new + 1, new + 2) if n > 1 and n != size]
-    for other in others[:3]:
+    """Is it wrong for a smaller size? Much is right for very small ones, and for large ones."""
+    smaller = [n for n in (new - 1, new - 2, new // 2) if n > 0 and n != size]
+    for other in smaller:
         right = right_with(asking, name, size, other)
         if right is not None:
             return not right
@@ -120,16 +119,16 @@ def resized(asking: Asking, changes: Resize) -> Trial | None:
     """The trial with other sizes wherever these stood, and other numbers; None if that makes no
     sense."""
     trial, call = asking.calling(asking.call), asking.call
-    arguments, options = (
-        {name: resize(name, value, changes) for name, value in given.items()}
-        for given in (call.arguments, call.options)
-    )
-    arrays = [x for x in (arguments | options).values() if isinstance(x, torch.Tensor)]
-    if sum(x.numel() for x in arrays) > MOST_CELLS:
+    every = [x for x in given(call).values() if isinstance(x, torch.Tensor)]
+    if sum(math.prod(new_shape(x, changes)) for x in every) > MOST_CELLS:
         return None
+    arguments, options = (
+        {name: resize(name, value, changes) for name, value in values.items()}
+        for values in (call.arguments, call.options)
+    )
     build, made = (
-        {name: resize(name, value, changes) for name, value in (given or {}).items()}
-        for given in (trial.build, trial.options)
+        {name: resize(name, value, changes) for name, value in (values or {}).items()}
+        for values in (trial.build, trial.options)
     )
     call = replace(call, arguments=arguments, options=options)
     changed = trial.but(calls=[call], build=build if trial.build else None, options=made)
@@ -154,12 +153,23 @@ def with_weights(asking: Asking, trial: Trial, name: str) -> Trial | None:
 def resize(own: str, value: Any, changes: Resize) -> Any:
     if not isinstance(value, torch.Tensor):
         return changes[own][1] if own in changes and type(value) is int else value
-    sizes = dict(changes.values())
-    new = tuple(sizes.get(length, length) for length in value.shape)
-    if new == tuple(value.shape):
-        return value
+    new = new_shape(value, changes)
     if value.is_floating_point():
-        return other_numbers(value, new)
+        return value if new == tuple(value.shape) else other_numbers(value, new)
+    value = value if value.dtype == torch.bool else fitting(value, changes)
     for dim, length in enumerate(new):
         value = tiled(value, dim, length)
     return value
+
+
+def fitting(x: torch.Tensor, changes: Resize) -> torch.Tensor:
+    """Token numbers that a smaller vocabulary has as well."""
+    for old, new in changes.values():
+        if new < old and x.numel() and new <= int(x.max()) < old:
+            x = x % new
+    return x
+
+
+def new_shape(x: torch.Tensor, changes: Resize) -> tuple[int, ...]:
+    sizes = dict(changes.values())
+    return tuple(sizes.get(length, length) for length in x.shape)

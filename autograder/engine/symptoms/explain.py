@@ -11,7 +11,7 @@ import torch
 from ..compare import KEPT, Difference
 from .numbers import call_number, dtype, few, listing, shape
 from .precision import precision
-from .relations import describe_relation
+from .relations import describe_relation, simple_relation
 from .seen import Seen, words
 
 
@@ -223,7 +223,7 @@ def explain_value(seen: Seen, difference: Difference) -> str:
         for symptom in seen.exercise.symptoms:
             text = symptom(seen)
             if text:
-                return text
+                return " ".join(filter(None, (text, simple_relation(seen, difference))))
     return describe_relation(seen, difference)
 
 

@@ -18,19 +18,15 @@ def describe_relation(seen: Seen, difference: Difference) -> str:
     a, b = yours.to(torch.float64), expected.to(torch.float64)
     if not bool(a.isfinite().all() and b.isfinite().all()):
         return f"Your {name} is {few(a)}; expected {few(b)}."
-    if a.numel() > 1 and float(a.abs().max()) == 0:
-        return f"All numbers of your {name} are 0; expected are numbers such as {few(b, 3)}."
+    if a.numel() > 1 and float(a.max() - a.min()) == 0 and float(b.max() - b.min()) > 0:
+        only = number(a.flatten()[0])
+        return f"All numbers of your {name} are {only}; expected are numbers such as {few(b, 3)}."
     for argument, value in seen.arguments.items():
         if isinstance(value, torch.Tensor) and value.shape == a.shape and alike(yours, value):
             return f"Your {name} is just `{argument}`, unchanged."
-    if a.numel() > 2:
-        if float(a.max() - a.min()) == 0:
-            return f"All numbers of your {name} are {number(a.flatten()[0])}, whatever goes in."
-        text = proportional(yours, expected, name) or rearranged(
-            yours, expected, name, words(seen).axis
-        )
-        if text:
-            return text
+    text = simple_relation(seen, difference)
+    if text:
+        return text
     wrong = (a - b).abs()
     where = int(wrong.argmax())
     at = place_of(where, a.shape)
@@ -40,6 +36,79 @@ def describe_relation(seen: Seen, difference: Difference) -> str:
     return (
         f"Your {name} is not right: {how_many} {f'at {at} ' if a.dim() else ''}is {one}, "
         f"expected {other}."
+    )
+
+
+def simple_relation(seen: Seen, difference: Difference) -> str | None:
+    """A sentence if one simple thing makes the expected numbers into the learner's, or None."""
+    yours, expected, name = difference.yours, difference.expected, difference.name
+    if yours.shape != expected.shape or yours.numel() < 3:
+        return None
+    if not bool(yours.isfinite().all() and expected.isfinite().all()):
+        return None
+    return (
+        proportional(yours, expected, name)
+        or rearranged(yours, expected, name, words(seen).axis)
+        or turned(yours, expected, name)
+        or repeated(yours, expected, name, words(seen).axis)
+        or cut_off(yours, expected, name)
+        or scaled_rows(yours, expected, name)
+    )
+
+
+def turned(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:
+    """Is it a function of the right numbers, each by itself?"""
+    if not (yours.is_floating_point() and expected.is_floating_point()):
+        return None
+    b = expected.to(torch.float64)
+    for words_for, result in (
+        ("the square of what is", b.square()),
+        ("the root of what is", b.sqrt()),
+        ("the magnitude of what is, without its sign,", b.abs()),
+        ("1 over what is", 1 / b),
+        ("the logarithm of what is", b.log()),
+        ("the exponential of what is", b.exp()),
+    ):
+        if bool(result.isfinite().all()) and alike(yours, result.to(expected.dtype)):
+            return f"Every number of your {name} is {words_for} expected."
+    return None
+
+
+def repeated(
+    yours: torch.Tensor, expected: torch.Tensor, name: str, axis: str = "dimension"
+) -> str | None:
+    """Does what belongs at one index stand at all of them?"""
+    for dim, size in enumerate(yours.shape):
+        first = expected.narrow(dim, 0, 1)
+        if size > 1 and yours.numel() > size and alike(yours, first.expand_as(yours)):
+            return (
+                f"At every index along {axis} {dim} of your {name} stands what belongs at index 0."
+            )
+    return None
+
+
+def cut_off(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:
+    """Is it right but for numbers above or below a limit?"""
+    if not yours.is_floating_point():
+        return None
+    for limit, way in ((yours.max(), "more"), (yours.min(), "less")):
+        kept = expected.clamp(max=limit) if way == "more" else expected.clamp(min=limit)
+        if 2 * int((expected == kept).sum()) > expected.numel() and alike(yours, kept):
+            return f"Your {name} is right, but nothing in it is {way} than {number(limit)}."
+    return None
+
+
+def scaled_rows(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None:
+    """Is it right but for a factor of its own in each row?"""
+    if yours.dim() < 2 or yours.shape[-1] < 3 or not yours.is_floating_point():
+        return None
+    a, b = (x.to(torch.float64).reshape(-1, x.shape[-1]) for x in (yours, expected))
+    factors = (a * b).sum(-1, keepdim=True) / b.square().sum(-1, keepdim=True).clamp(min=1e-30)
+    if not alike((factors * b).to(expected.dtype), a.to(expected.dtype)):
+        return None
+    return (
+        f"Each row of your {name} is right but for a factor, another one in each: "
+        f"{few(factors, 3)}."
     )
 
 

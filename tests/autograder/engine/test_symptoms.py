@@ -33,7 +33,7 @@ def words(answer, expected=None, trial=None):
         (EXPECTED.roll(-1, 1), "right, but one place earlier along dimension 1"),
         (EXPECTED[:, :4].mT, "expected (2, 5, 4)"),
         (0 * EXPECTED, "All numbers of your output are 0; expected are numbers such as"),
-        (0 * EXPECTED + 7, "All numbers of your output are 7, whatever goes in."),
+        (0 * EXPECTED + 7, "All numbers of your output are 7; expected are numbers such as"),
         (EXPECTED.mT.reshape(2, 5, 4), "has the right numbers in the wrong places"),
         (EXPECTED.mT, "has shape (2, 4, 5); expected (2, 5, 4)"),
         (EXPECTED.mT, "The sizes are right, their order is not."),
