@@ -37,7 +37,8 @@ def card(verdict: Verdict) -> str:
     if not verdict.passed:
         parts += [
             list_of("Works", "✓", verdict.works),
-            list_of("Not yet", "✗", verdict.missing),
+            list_of("Not yet", "✗", verdict.broken),
+            list_of("Not reached", "–", verdict.not_reached),
             *(f'<p style="margin:.5em 0">{prose(text)}</p>' for text in verdict.explanation),
             where(verdict.line),
             heatmaps(verdict),

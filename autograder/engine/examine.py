@@ -119,7 +119,8 @@ def not_yours(exercise: Exercise, seed: int | None = None) -> Verdict:
     """The Verdict on the course's own version, handed in."""
     said = STANDS_IN if current().stand_bys else THE_COURSES_OWN
     verdict = stopped(exercise, seed, said.format(name=exercise.name))
-    verdict.diagnosis, verdict.missing, verdict.hints = BORROWED, [], ()
+    verdict.diagnosis, verdict.hints = BORROWED, ()
+    verdict.missing, verdict.not_reached = [], []
     return verdict
 
 
@@ -142,6 +143,7 @@ def stopped(
     """The Verdict on code that could not be tried to the end."""
     verdict = Verdict(exercise.id, 0, exercise.max_score, seed, hints=exercise.hints)
     verdict.missing = [promise.says for promise in exercise.properties]
+    verdict.not_reached = [*verdict.missing]
     verdict.explanation = [sentence]
     verdict.line = line
     return verdict
@@ -178,6 +180,8 @@ def verdict_on(
     for promise in exercise.properties:
         (verdict.missing if promise.name in broken else verdict.works).append(promise.says)
         verdict.score += 0 if promise.name in broken else promise.points
+    unreached = not_reached(exercise, records, broken)
+    verdict.not_reached = [p.says for p in exercise.properties if p.name in unreached]
     ready_made = refused(noted("ready made", records), exercise.refuses)
     called, inside = noted("pieces", records), noted("pieces inside", records)
     verdict.built_on = [piece for piece in called if not pieces.is_too_far(piece, exercise.id)]
@@ -214,6 +218,40 @@ def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
     return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
 
 
+# Where an answer differs in this, nothing else of it can be compared.
+HIDES = ("built", "names", "error", "returned", "shape")
+
+
+def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> set[str]:
+    """Names of the broken properties that nobody has seen broken: all that is known of them is what
+    has broken the first one."""
+    if not broken:
+        return set()
+    first, *others = broken
+    what = hidden_by(broken[first][1])
+    return {
+        name
+        for name in others
+        if what and all(hidden_by(found) == what for found in breaking(exercise, records, name))
+    }
+
+
+def hidden_by(difference: Difference) -> tuple[str, str] | None:
+    """What makes it impossible to see more; None if more can be seen."""
+    if difference.aspect not in HIDES:
+        return None
+    kind = difference.yours.kind if isinstance(difference.yours, Problem) else ""
+    return difference.aspect, kind
+
+
+def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
+    """What is seen of a broken property: the most basic difference of each of its probes, and those
+    that belong to it in all others."""
+    promise = next(promise for promise in exercise.properties if promise.name == name)
+    own = [record.found[0] for record in records if record.promise is promise and record.found]
+    return own + [d for record in records for d in record.found if d.aspect in promise.aspects]
+
+
 def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:
     """Code that never works keeps no promises: it does not even get as far as breaking them.
 
@@ -239,18 +277,24 @@ def explain_borrowed(
     verdict: Verdict, exercise: Exercise, subject: Subject, borrowed: list[str]
 ) -> None:
     """Give no points for what the course's own pieces did, and name them."""
-    verdict.score, verdict.diagnosis = 0, BORROWED
+    none_of_it(verdict, BORROWED)
     names = listing([piece.partition(".")[2] for piece in borrowed[:2]])
     said = LET_OTHERS if current().stand_bys else LET_ANSWER
     verdict.explanation = [said.format(names=names, name=exercise.name)]
     verdict.line = subject.find_line("|".join(p.partition(".")[2] for p in borrowed))
 
 
+def none_of_it(verdict: Verdict, diagnosis: str) -> None:
+    """No promise is kept by what others have written, and none is broken."""
+    verdict.score, verdict.diagnosis = 0, diagnosis
+    verdict.works, verdict.missing, verdict.not_reached = [], [], []
+
+
 def explain_ready_made(
     verdict: Verdict, exercise: Exercise, subject: Subject, ready_made: list[str], broken: Broken
 ) -> None:
     """Give no points for what torch's own functions did, and name them."""
-    verdict.score, verdict.diagnosis = 0, READY_MADE
+    none_of_it(verdict, READY_MADE)
     right = "Its numbers are right, but" if not broken else "But"
     verdict.explanation = [
         f"Your code lets the ready-made {listing(ready_made[:2])} do the work. {right} "

@@ -26,6 +26,7 @@ class Verdict:
         diagnosis: id of the mistake that was recognised, or None.
         also: id of a second one.
         works, missing: what the properties that hold, and that do not hold, promise.
+        not_reached: those of the missing ones that the code did not get as far as breaking.
         explanation: paragraphs: what happened, and what to look at next.
         line: the learner's line where it happened, if that is certain.
         spots: what has to change for everything to be right, if that was found.
@@ -45,6 +46,7 @@ class Verdict:
     also: str | None = None
     works: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    not_reached: list[str] = field(default_factory=list)
     explanation: list[str] = field(default_factory=list)
     line: Line | None = None
     spots: list[Spot] = field(default_factory=list)
@@ -61,6 +63,11 @@ class Verdict:
     @property
     def passed(self) -> bool:
         return self.max_score > 0 and self.score == self.max_score
+
+    @property
+    def broken(self) -> list[str]:
+        """The promises that were seen broken."""
+        return [promise for promise in self.missing if promise not in self.not_reached]
 
     @property
     def headline(self) -> str:
@@ -96,8 +103,10 @@ class Verdict:
             return "\n".join(parts)
         if self.works:
             parts.append(wrapped("Works:   ", "; ".join(self.works)))
-        if self.missing:
-            parts.append(wrapped("Not yet: ", "; ".join(self.missing)))
+        if self.broken:
+            parts.append(wrapped("Not yet: ", "; ".join(self.broken)))
+        if self.not_reached:
+            parts.append(wrapped("Not reached: ", "; ".join(self.not_reached)))
         parts += [wrapped("", paragraph) for paragraph in self.explanation]
         if self.line:
             parts.append(wrapped("Look at: ", str(self.line)))
