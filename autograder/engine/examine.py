@@ -229,10 +229,11 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
         return set()
     first, *others = broken
     what = hidden_by(broken[first][1])
+    found = {name: breaking(exercise, records, name) for name in others}
     return {
         name
-        for name in others
-        if what and all(hidden_by(found) == what for found in breaking(exercise, records, name))
+        for name, seen in found.items()
+        if not seen or (what and all(hidden_by(each) == what for each in seen))
     }
 
 
@@ -320,7 +321,7 @@ def explain_broken(
     if diagnosis.record is None:
         describe_broken(verdict, exam, subject, records, broken, patience)
     else:
-        name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record)
+        name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record, records)
 
 
 def prove(
@@ -350,15 +351,24 @@ def prove(
 
 
 def name_mistakes(
-    verdict: Verdict, exercise: Exercise, diagnosis: Diagnosis, record: Record
+    verdict: Verdict,
+    exercise: Exercise,
+    diagnosis: Diagnosis,
+    record: Record,
+    records: list[Record],
 ) -> None:
     """Say which mistakes were made, and what else is seen that they do not do.
 
     Args:
         record: where the first one shows best.
+        records: of the whole check: a second one may show elsewhere.
     """
-    seen = seen_in(exercise, record)
+    places = [record, *(each for each in records if each.found)]
     for number, mistake in enumerate(diagnosis.mistakes):
+        every = (seen_in(exercise, place) for place in places)
+        seen = next(
+            (each for each in every if each.has_all(mistake.says)), seen_in(exercise, record)
+        )
         says = seen.fill(mistake.says)
         verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
         verdict.explanation.append(seen.fill(mistake.look))

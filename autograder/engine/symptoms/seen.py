@@ -57,3 +57,11 @@ class Seen(dict[str, Any]):
             return text.format_map(self)
         except Exception:
             return re.sub(r"\{\w+\}", "…", text)
+
+    def has_all(self, text: str) -> bool:
+        """Can everything that a message speaks of be told?"""
+        try:
+            text.format_map(self)
+        except Exception:
+            return False
+        return True

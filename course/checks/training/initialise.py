@@ -92,15 +92,15 @@ initialise = Exercise(
         Property(
             "values",
             3,
-            "every matrix is filled by Xavier's rule, with new numbers every time",
+            "the numbers in your matrices are as large, on average, as Xavier's rule makes them",
             (fill_twice,),
         ),
         promises.dtype("in float64, too", fill_in_float64),
         Property(
             "others",
             2,
-            "all matrices are filled, biases, norms and buffers are not touched, and everything is "
-            "as trainable and as shared as before",
+            "all matrices are filled evenly from -a to a, with new numbers every time; biases, "
+            "norms and buffers are not touched, and all is as trainable and as shared as before",
             aspects=("fact",),
             look=LOOK_AT_WHICH,
         ),
