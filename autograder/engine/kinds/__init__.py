@@ -20,6 +20,8 @@ from ..compare import Difference
 from ..diagnose import Record, pivots
 from ..exam import Exam
 from ..subject import Subject
+from ..symptoms import Seen
+from ..symptoms.explain import with_inputs
 from .as_if import another_question
 from .asking import Asking, Budgets, SpentError
 from .parts import unused_part
@@ -27,7 +29,7 @@ from .reach import along_dimensions, argument_without_effect, right_without
 from .repeats import right_alone, same_call_twice
 from .sizes import right_for_one_size
 
-LEAST = 60  # calls that may always be asked for: a function is quick
+LEAST = 30  # calls that may always be asked for: a function is quick
 
 Kind = Callable[[Asking], str | None]
 
@@ -72,7 +74,7 @@ def kind_of(
         record, difference: what is told to be wrong.
         coarse: is it only that digits were lost, as it looks?
     """
-    most = max(LEAST, 2 * sum(each.trial.cost for each in records))
+    most = max(LEAST, sum(each.trial.cost for each in records))
     budgets = Budgets(most)
     for each, name, aspect in places(records, record, difference):
         asking = Asking(exam, subject, each, name, budgets)
@@ -83,6 +85,9 @@ def kind_of(
                 said = look(asking)
             except SpentError:  # others may be cheaper
                 continue
+            if said and each is not record:
+                seen = Seen(exam.exercise, each.trial, each.answer, each.expected)
+                said += f" {with_inputs(seen, asking.number)}"
             if said:
                 return said
     return None

@@ -41,7 +41,8 @@ class Budget:
 
 
 class Budgets:
-    """Of the subject; of the model answer, beside it; and of the model answer to other questions.
+    """Of the subject and of the model answer, beside it; of the model answer to other questions;
+    and of both for other sizes.
 
     Args:
         most: for each of them.
@@ -49,6 +50,7 @@ class Budgets:
 
     def __init__(self, most: int):
         self.yours, self.theirs, self.others = Budget(most), Budget(most), Budget(most)
+        self.sizes = Budget(most)
 
 
 class Asking:
@@ -110,6 +112,14 @@ class Asking:
         if theirs.problem is not None:
             return None
         return not differences(self.yours(trial), theirs, trial)
+
+    def is_right_for_size(self, trial: Trial) -> bool | None:
+        """The same where which sizes are tried depends on the subject: nothing is kept."""
+        self.budgets.sizes.take(trial)
+        theirs = self.changed("", trial)
+        if theirs.problem is not None:
+            return None
+        return not differences(self.subject.ask(trial), theirs, trial)
 
     def is_yours(self, change: str, trial: Trial) -> bool:
         """Is the right answer to a changed trial what the subject gave for this one?"""

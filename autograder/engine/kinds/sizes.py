@@ -5,26 +5,27 @@ from __future__ import annotations
 import ast
 import itertools
 import math
+import textwrap
 from dataclasses import replace
 from typing import Any
 
 import torch
 
 from ..drawing import Draw, Layout
-from ..trial import Call, Trial
+from ..trial import Call, StandIn, Trial
 from .asking import Asking, given
 from .others import other_numbers, tiled
 
-LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**17, 2**18
+LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**15, 2**17
 Resize = dict[str, tuple[int, int]]  # {name: (old size, new size)}
-MOST_NUMBERS, MOST_TRIED = 6, 48  # of the learner's code; and how many sizes
+MOST_NUMBERS, MOST_TRIED = 6, 24  # of the learner's code; and how many sizes
 SMALL = 8  # up to here an answer may be right by chance
 
 
 def right_for_one_size(asking: Asking) -> str | None:
     """A size for which the answer is right, if that is a number in the learner's code."""
-    if asking.trial.raises:
-        return None
+    if any(isinstance(value, StandIn) for value in given(asking.call).values()):
+        return None  # nobody knows which sizes they have
     tried, sizes = 0, sizes_of(asking.trial, asking.call)
     for new, (name, size) in itertools.product(numbers_in(asking), sizes.items()):
         for other in (new, *multiples(new, size, sizes)):
@@ -67,27 +68,28 @@ def sizes_of(trial: Trial, call: Call) -> dict[str, int]:
 
 
 def numbers_in(asking: Asking) -> list[int]:
-    """The numbers in the learner's code that may be sizes, or roots of sizes."""
+    """The numbers in the learner's code that may be sizes, or roots of sizes; those that the model
+    answer has as well come last."""
     code = asking.subject.own_code(asking.exercise.name)
     if code is None:
         return []
-    found: dict[int, None] = {}
-    for node in ast.walk(code.tree):
-        value = node.value if isinstance(node, ast.Constant) else None
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            continue
-        if 2 <= value <= LARGEST and value == int(value):
-            found[int(value)] = None
-    largest = sorted(found, reverse=True)[:MOST_NUMBERS]
-    roots = [(n, n * n) if 4 < n * n <= LARGEST else (n,) for n in largest]
+    usual = numbers_of(ast.parse(textwrap.dedent(asking.exercise.source)))
+    found = sorted(numbers_of(code.tree), key=lambda n: (n in usual, -n))[:MOST_NUMBERS]
+    roots = [(n, n * n) if 4 < n * n <= LARGEST else (n,) for n in found]
     return list(dict.fromkeys(itertools.chain(*roots)))
+
+
+def numbers_of(tree: ast.AST) -> set[int]:
+    values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    numbers = [n for n in values if isinstance(n, int | float) and not isinstance(n, bool)]
+    return {int(n) for n in numbers if 2 <= n <= LARGEST and n == int(n)}
 
 
 def right_with(asking: Asking, name: str, size: int, new: int) -> bool | None:
     """Is the code right with another size? None if that makes no sense."""
     for also in ({}, scaled_along(asking, name, size, new)):
         trial = resized(asking, {name: (size, new)} | also)
-        right = asking.is_right("", trial) if trial is not None else None
+        right = asking.is_right_for_size(trial) if trial is not None else None
         if right is not None:
             return right
     return None
