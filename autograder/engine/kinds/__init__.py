@@ -36,9 +36,9 @@ Kind = Callable[[Asking], str | None]
 # In which order they are looked for: what makes all else meaningless comes first.
 OF_NUMBERS: tuple[Kind, ...] = (
     same_call_twice,
-    another_question,
     right_alone,
     unused_part,
+    another_question,
     argument_without_effect,
     along_dimensions,
     right_for_one_size,
