@@ -246,11 +246,14 @@ def hidden_by(difference: Difference) -> tuple[str, str] | None:
 
 
 def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
-    """What is seen of a broken property: the most basic difference of each of its probes, and those
-    that belong to it in all others."""
+    """What is seen of a broken property: the most basic difference wherever it shows."""
     promise = next(promise for promise in exercise.properties if promise.name == name)
-    own = [record.found[0] for record in records if record.promise is promise and record.found]
-    return own + [d for record in records for d in record.found if d.aspect in promise.aspects]
+    return [
+        record.found[0]
+        for record in records
+        if (record.promise is promise and record.found)
+        or any(difference.aspect in promise.aspects for difference in record.found)
+    ]
 
 
 def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:

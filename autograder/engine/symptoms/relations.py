@@ -62,12 +62,12 @@ def turned(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None
         return None
     b = expected.to(torch.float64)
     for words_for, result in (
-        ("the square of what is", b.square()),
-        ("the root of what is", b.sqrt()),
-        ("the magnitude of what is, without its sign,", b.abs()),
-        ("1 over what is", 1 / b),
-        ("the logarithm of what is", b.log()),
-        ("the exponential of what is", b.exp()),
+        ("the square of the one that is", b.square()),
+        ("the root of the one that is", b.sqrt()),
+        ("without its sign the one that is", b.abs()),
+        ("1 over the one that is", 1 / b),
+        ("the logarithm of the one that is", b.log()),
+        ("the exponential of the one that is", b.exp()),
     ):
         if bool(result.isfinite().all()) and alike(yours, result.to(expected.dtype)):
             return f"Every number of your {name} is {words_for} expected."

@@ -320,3 +320,50 @@ def test_a_working_folder_that_was_deleted_does_not_matter(tmp_path, monkeypatch
     monkeypatch.chdir(folder)
     folder.rmdir()
     assert examine(SOFTMAX, right_softmax, seed=1).passed
+
+
+def test_what_was_not_reached_is_not_called_broken():
+    """One dimension too few: nothing else of it can be seen."""
+    verdict = examine(SOFTMAX, lambda x, dim=-1: right_softmax(x, dim).sum(dim), seed=1)
+    assert verdict.broken == ["the weights along the last dimension are right"]
+    assert len(verdict.not_reached) >= 3
+    assert sorted(verdict.broken + verdict.not_reached) == sorted(verdict.missing)
+    text = verdict.text()
+    assert "Not yet: the weights along the last dimension are right" in text
+    assert "Not reached: " in text
+
+
+def test_what_is_seen_broken_is_never_called_not_reached():
+    def last_only(x, dim=-1):
+        return 2 * right_softmax(x, -1)
+
+    verdict = examine(SOFTMAX, last_only, seed=1)
+    assert "`dim` says along which dimension they add up to 1" in verdict.broken
+
+
+def test_ready_made_answers_have_no_list_of_what_works_beside_0_points():
+    verdict = examine(SOFTMAX, F.softmax, seed=1)
+    assert verdict.score == 0
+    assert verdict.works == verdict.missing == []
+
+
+def test_a_number_of_a_second_mistake_is_that_of_where_it_shows():
+    def answer(query, key, value, mask=None):
+        scores = query @ key.mT * query.shape[-1] ** 0.5
+        scores = scores if mask is None else scores.masked_fill(~mask, 0.0)
+        weights = right_softmax(scores)
+        return weights @ value, weights
+
+    said = text_of(ATTENTION, answer)
+    assert "There is a second thing" in said
+    assert re.search(r"they still get a weight \(yours up to 0\.\d+\)", said)
+
+
+def test_noise_is_not_taken_for_rounding():
+    def noisy(x, dim=-1):
+        weights = right_softmax(x, dim)
+        return weights + 5e-3 * torch.randn_like(weights)
+
+    said = text_of(SOFTMAX, noisy)
+    assert "half precision" not in said
+    assert "Called twice with the same inputs your code gives two different answers" in said

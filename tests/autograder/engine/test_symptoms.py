@@ -11,6 +11,7 @@ from course.checks import find
 EXERCISE = find("multi_head.merge_heads")
 X = torch.randn(2, 3, 4)
 EXPECTED = torch.randn(2, 5, 4)
+ROWS = torch.arange(2, 12).reshape(2, 5, 1) / 2 + 0.25
 
 
 def words(answer, expected=None, trial=None):
@@ -42,10 +43,31 @@ def words(answer, expected=None, trial=None):
         (EXPECTED / 0, "of the 40 numbers in your output are inf"),
         (EXPECTED * float("nan"), "40 of the 40 numbers in your output are NaN"),
         (torch.stack([EXPECTED[0], EXPECTED[0]]), "right only for index 0 of its first dimension"),
+        (
+            EXPECTED.square(),
+            "is the square of the one that is expected.",
+        ),
+        (EXPECTED.abs(), "is without its sign the one that is expected."),
+        (EXPECTED[:, :1].expand(2, 5, 4), "At every index along dimension 1 of your output stands"),
+        (EXPECTED.clamp(max=0.5), "is right, but nothing in it is more than 0.5"),
+        (EXPECTED * ROWS, "Each row of your output is right but for a factor, another one in each"),
     ],
 )
 def test_arrays(answer, sentence):
     assert sentence in words(answer)
+
+
+def test_of_a_mask_it_is_not_said_that_its_numbers_are_in_the_wrong_places():
+    mask = torch.rand(4, 5) < 0.5
+    assert "wrong places" not in words(mask.flip(0).roll(1, 1), Answer({"output": mask}))
+
+
+def test_where_most_is_right_the_rest_is_told():
+    wrong = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    expected = wrong.clone()
+    wrong[3] = 7
+    said = words(wrong, Answer({"output": expected}))
+    assert "right but for index 3 of its first dimension" in said
 
 
 def test_one_wrong_number_is_shown_with_its_place():
