@@ -22,6 +22,7 @@ From what is asked to what is said:
     diagnose       which of them gives the learner's answers?
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind
+    kinds          what kind of mistake is it? asks again, with something changed
     advice         what to do about exceptions whose cause is known
     learner_lines  the learner's own lines: where an error was raised
     repairs        which small change of them makes everything right?

@@ -1,5 +1,6 @@
 """What people write, and what they are told, is the same in class as at home."""
 
+import linecache
 import sys
 
 import pytest
@@ -210,3 +211,60 @@ def test_the_courses_own_version_earns_nothing_at_home_or_in_class(source, keepe
     assert at_home.score == result.points == 0.0
     assert "the course's own" in at_home.message
     assert "the course's own" in " ".join(result.text.split())
+
+
+CONSTANT = """
+import torch
+
+
+def scaled_dot_product_attention(query, key, value, mask=None):
+    scores = query @ key.mT / 8.0
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = scores.softmax(-1)
+    weights = weights if mask is None else weights.masked_fill(~mask, 0.0)
+    return weights @ value, weights
+"""
+RUNNING = """
+import torch
+from torch import nn
+
+
+class LayerNorm(nn.Module):
+    def __init__(self, d_model, eps=1e-5):
+        super().__init__()
+        self.eps, self.last = eps, None
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model))
+
+    def forward(self, x):
+        centred = x - x.mean(-1, keepdim=True)
+        if self.last is not None and self.last.shape == x.shape:
+            centred = centred + 0.1 * (self.last - x)
+        self.last = x.detach()
+        spread = (centred.square().mean(-1, keepdim=True) + self.eps).sqrt()
+        return 1.1 * centred / spread * self.weight + self.bias
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("exercise", "source", "kind"),
+    [
+        ("attention.scaled_dot_product_attention", CONSTANT, "With d_k=64 your code is right"),
+        ("encoder_block.LayerNorm", RUNNING, "once it was called with other numbers in between"),
+    ],
+)
+def test_the_kind_of_a_mistake_is_told_in_the_same_words_in_class(
+    exercise, source, kind, keeper, judge
+):
+    """To find it more is asked, wherever the code lives."""
+    names = {"__name__": "answer"}
+    lines = source.splitlines(keepends=True)
+    linecache.cache["<answer>"] = (len(source), None, lines, "<answer>")
+    exec(compile(source, "<answer>", "exec"), names)
+    found = find(exercise)
+    home = examine(found, names[found.name], seed=judge.seed_of(found))
+    told = next(paragraph for paragraph in home.explanation if kind in paragraph)
+    result, _ = in_class(keeper, judge, exercise, source)
+    assert told in " ".join(result.text.split())
