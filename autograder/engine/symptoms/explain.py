@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from ..compare import KEPT, Difference
+from ..compare import KEPT, Difference, close
 from .numbers import call_number, dtype, few, listing, shape
 from .precision import precision
 from .relations import describe_relation, simple_relation
@@ -152,9 +152,11 @@ def explain_dtype(seen: Seen, difference: Difference) -> str:
     start = (
         f"The input is {given}, and your" if any(map(torch.is_floating_point, values)) else "Your"
     )
+    yours, expected = difference.yours, difference.expected
+    right = bool(expected.any()) and close(yours.to(expected.dtype), expected)
     return (
-        f"{start} {difference.name} is {dtype(difference.yours)}; "
-        f"expected {dtype(difference.expected)}."
+        f"{start} {difference.name} is {dtype(yours)}; expected {dtype(expected)}."
+        f"{' Its numbers are right.' if right else ''}"
     )
 
 

@@ -39,7 +39,7 @@ def words(answer, expected=None, trial=None):
         (EXPECTED.mT, "has shape (2, 4, 5); expected (2, 5, 4)"),
         (EXPECTED.mT, "The sizes are right, their order is not."),
         (EXPECTED.flatten(1), "as many numbers as there should be, in another arrangement"),
-        (EXPECTED.double(), "is float64; expected float32"),
+        (EXPECTED.double(), "is float64; expected float32. Its numbers are right."),
         (EXPECTED / 0, "of the 40 numbers in your output are inf"),
         (EXPECTED * float("nan"), "40 of the 40 numbers in your output are NaN"),
         (torch.stack([EXPECTED[0], EXPECTED[0]]), "right only for index 0 of its first dimension"),

@@ -251,7 +251,7 @@ class LayerNorm(nn.Module):
 @pytest.mark.parametrize(
     ("exercise", "source", "kind"),
     [
-        ("attention.scaled_dot_product_attention", CONSTANT, "With d_k=64 your code is right"),
+        ("attention.scaled_dot_product_attention", CONSTANT, "With d_k=64 your answer is right"),
         ("encoder_block.LayerNorm", RUNNING, "once it was called with other numbers in between"),
     ],
 )

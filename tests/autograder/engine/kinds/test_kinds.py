@@ -109,32 +109,32 @@ CASES = [
     # A number stands where a size belongs.
     (
         "scaled_dot_product_attention",
-        "With d_k=64 your code is right, and with d_k=4 it is not",
+        "With d_k=64 your answer is right, and with d_k=4 it is not",
         ("math.sqrt(d_k)", "8.0"),
     ),
     (
         "TokenEmbedding",
-        "With d_model=512 your code is right, and with d_model=7 it is not",
+        "With d_model=512 your answer is right, and with d_model=7 it is not",
         ("math.sqrt(d_model)", "512**0.5"),
     ),
     (
         "split_heads",
-        "With num_heads=8 your code is right, and with num_heads=3 it is not",
+        "With num_heads=8 your answer is right, and with num_heads=3 it is not",
         ("num_heads, d_head)", "8, d_model // 8)"),
     ),
     (
         "sinusoidal_encoding",
-        "With d_model=512 your code is right, and with d_model=6 it is not",
+        "With d_model=512 your answer is right, and with d_model=6 it is not",
         ("two_i / d_model", "two_i / 512"),
     ),
     (
         "Encoder",
-        "With num_layers=6 your code is right, and with num_layers=3 it is not",
+        "With num_layers=6 your answer is right, and with num_layers=3 it is not",
         ("range(num_layers)", "range(6)"),
     ),
     (
         "smoothed_cross_entropy",
-        "With vocab=10 your code is right, and with vocab=11 it is not",
+        "With vocab=10 your answer is right, and with vocab=11 it is not",
         ("surprise.mean(dim=-1)", "surprise.sum(dim=-1) / 10"),
     ),
     # An argument changes nothing.
