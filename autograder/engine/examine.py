@@ -66,11 +66,13 @@ def sit(
     implementation: Implementation,
     seconds: float = SECONDS,
     mending: float | None = None,
+    most: float = float("inf"),
 ) -> Verdict:
     """The same with an exam that others sit as well: what mistakes answer is then known.
 
     Args:
         mending: seconds for finding the line; 0 if nobody asks for it.
+        most: answers that may be asked for to find it.
     """
     started = time.perf_counter()
     exercise, seed, subject = exam.exercise, exam.seed, LocalSubject(implementation, exam.device)
@@ -82,7 +84,7 @@ def sit(
             verdict = verdict_on(exam, subject, records)
             if not subject.trusted:
                 mending = limits.MENDING if mending is None else mending
-                prove(verdict, exercise, subject, records, mending)
+                prove(verdict, exercise, subject, records, mending, most)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
