@@ -20,6 +20,7 @@ importable    what cells may import where a class is graded
 work          the folder in which a learner's own versions and points are kept
 mine          `from course.mine import softmax`: the learner's version, or a stand-by
 stand_bys     for each piece a version that works, to build on until the learner's does
+reset         an exercise is a stub again; `autograder reset EXERCISE`
 progress      what is done, tried, and next; `autograder progress`
 quiz          questions that answer every wrong choice with why
 capstone      lesson 6: a trained model is graded by what it writes
@@ -95,6 +96,11 @@ COURSE = Course(
     commands={
         "progress": Command(
             "show which exercises are done, and what comes next", "course.progress:main"
+        ),
+        "reset": Command(
+            "give an exercise back its stub; what you wrote is kept",
+            "course.reset:main",
+            {"EXERCISE": "its name, as softmax"},
         ),
         "lessons": Command(
             "put the lessons' notebooks and exercises into a folder",
