@@ -20,6 +20,8 @@ importable    what cells may import where a class is graded
 work          the folder in which a learner's own versions and points are kept
 mine          `from course.mine import softmax`: the learner's version, or a stand-by
 stand_bys     for each piece a version that works, to build on until the learner's does
+update        a newer edition is brought in; `autograder update`
+carry_over    what somebody has written, in its notebooks and files
 reset         an exercise is a stub again; `autograder reset EXERCISE`
 progress      what is done, tried, and next; `autograder progress`
 quiz          questions that answer every wrong choice with why
@@ -101,6 +103,15 @@ COURSE = Course(
             "give an exercise back its stub; what you wrote is kept",
             "course.reset:main",
             {"EXERCISE": "its name, as softmax"},
+        ),
+        "update": Command(
+            "bring in the newest edition of the course, and keep what you have written",
+            "course.update:main",
+        ),
+        "lesson": Command(
+            "put one lesson with its exercises into this folder, and open it",
+            "course.copies:one",
+            {"NUMBER": "from 0 to 7"},
         ),
         "lessons": Command(
             "put the lessons' notebooks and exercises into a folder",

@@ -1,10 +1,12 @@
 """A learner's own copies of notebooks and exercises, where the course is installed and there is no
-checkout: `autograder lessons DIR`."""
+checkout: `autograder lessons DIR`, or `autograder lesson 1` for one of them."""
 
+import os
 import sys
 from pathlib import Path
 
 from .build import built
+from .lesson import lessons
 from .places import HOME
 
 
@@ -23,10 +25,34 @@ def main(folder):
     return 0
 
 
-def copy_into(place):
-    """(names that were written, names that were there)"""
+def one(number):
+    """Put a lesson and its exercises into the current folder, and open it."""
+    there = {str(lesson.number): lesson for lesson in lessons()}
+    lesson = there.get(number)
+    if lesson is None:
+        print(f"There is no lesson {number}; there are: {', '.join(there)}.", file=sys.stderr)
+        return 2
+    try:
+        copy_into(Path(), {f"{lesson.stem}.ipynb", f"{lesson.module}.py"})
+    except OSError as error:
+        print(f"{error.filename or '.'} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    notebook = f"notebooks/{lesson.stem}.ipynb"
+    print(f"{notebook} is here; JupyterLab opens it. Ctrl-C twice ends it.", flush=True)
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", notebook, *root])
+
+
+def copy_into(place, only=None):
+    """(names that were written, names that were there)
+
+    Args:
+        only: names of files; all of them if this is None.
+    """
     written, left = [], []
     for path, text in built().items():
+        if only is not None and path.name not in only:
+            continue
         name = path.relative_to(HOME)
         target = place / name
         if target.exists():
