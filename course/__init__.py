@@ -14,6 +14,7 @@ notebook      a lesson as a notebook
 build         notebooks/ and exercises/ from lessons and solutions; `make notebooks`
 last_built    what was built last, so that nothing that somebody has written is built over
 copies        a learner's own copies of them; `autograder lessons DIR`
+jupyter       how JupyterLab starts for learners: no news, no button for teachers
 release       the notebooks of a ready nbgrader course; `autograder course DIR`
 importable    what cells may import where a class is graded
 

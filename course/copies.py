@@ -9,6 +9,8 @@ from .build import built
 from .lesson import lessons
 from .places import HOME
 
+SETTINGS = Path(__file__).with_name("jupyter")  # of JupyterLab, for learners
+
 
 def main(folder):
     """Write what is not there yet into a folder; what is there may hold somebody's work."""
@@ -39,8 +41,17 @@ def one(number):
         return 2
     notebook = f"notebooks/{lesson.stem}.ipynb"
     print(f"{notebook} is here; JupyterLab opens it. Ctrl-C twice ends it.", flush=True)
-    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", notebook, *root])
+    become_jupyterlab(notebook)
+    return 0
+
+
+def become_jupyterlab(notebook):
+    """From here on this process is JupyterLab, with the terminal and its Ctrl-C."""
+    command = [sys.executable, "-m", "jupyterlab", f"--LabApp.default_url=/lab/tree/{notebook}"]
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    places = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(places)
+    os.execv(sys.executable, command)
 
 
 def copy_into(place, only=None):

@@ -1,5 +1,6 @@
 """A lesson is put into the current folder, and opened."""
 
+import os
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ def opened(tmp_path, monkeypatch):
     found = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.execv", lambda path, words: found.extend(words))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/elsewhere")
     return found
 
 
@@ -20,7 +22,9 @@ def test_one_lesson_with_its_exercises_is_there_and_opens(tmp_path, opened, caps
     copies.one("2")
     there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
     assert there == {"notebooks/02_multi_head.ipynb", "exercises/multi_head.py"}
-    assert opened[:4] == [sys.executable, "-m", "jupyterlab", "notebooks/02_multi_head.ipynb"]
+    assert opened[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert opened[3].endswith("=/lab/tree/notebooks/02_multi_head.ipynb")
+    assert os.environ["JUPYTER_CONFIG_PATH"] == f"{copies.SETTINGS}{os.pathsep}/elsewhere"
     assert "notebooks/02_multi_head.ipynb is here" in capsys.readouterr().out
 
 
@@ -30,7 +34,7 @@ def test_what_is_there_already_stays(tmp_path, opened):
     mine.write_text("mine")
     copies.one("0")
     assert mine.read_text() == "mine"
-    assert opened[3] == "notebooks/00_start.ipynb"
+    assert opened[3].endswith("00_start.ipynb")
 
 
 def test_a_lesson_that_is_not_there_is_answered_with_those_that_are(opened, capsys):
