@@ -261,7 +261,7 @@ def become_child(shell, request, descriptor, surroundings):
         if number not in keep:
             with contextlib.suppress(OSError):
                 os.close(number)
-    line = wire.Line(socket.socket(fileno=descriptor))
+    line = wire.Connection(socket.socket(fileno=descriptor))
     given = f"{surroundings.given}/{request['given']}" if request["given"] else None
     readable = [*surroundings.readable, *([given] if given else [])]
     work = walls.WORK if surroundings.own_root else request["work"]
