@@ -6,6 +6,7 @@ The one engine behind all doors: the notebook's card, the terminal, pytest and g
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from .exam import Exam, Question
 from .exercise import Exercise, Property
 from .isolation import undisturbed
 from .learner_lines import Line
+from .likeness import likeness_of
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .repairs import proof
@@ -215,6 +217,12 @@ def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
     return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
 
 
+def themselves_broken(exercise: Exercise, broken: Broken) -> list[str]:
+    """Those that something breaks; the others go with them, as the code never works."""
+    promises = [promise for promise in exercise.properties if promise.name in broken]
+    return [p.name for p in promises if p.probes or broken[p.name][1].aspect in p.aspects]
+
+
 def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:
     """Code that never works keeps no promises: it does not even get as far as breaking them.
 
@@ -276,6 +284,7 @@ def explain_broken(
         diagnosis = Diagnosis()
     if diagnosis.record is None:
         describe_broken(verdict, exam.exercise, subject, broken)
+        verdict.likeness = likeness_of(themselves_broken(exam.exercise, broken), diagnosis.asked)
     else:
         name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record)
 
@@ -301,6 +310,9 @@ def prove(
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
         verdict.spots = found
+        if verdict.likeness is not None:
+            kinds = tuple(spot.kind for spot in found if not spot.leads)
+            verdict.likeness = replace(verdict.likeness, mended=kinds)
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
         verdict.explanation.append(proof.says(found, bool(verdict.diagnosis and not verdict.also)))

@@ -31,6 +31,7 @@ from . import chain, seeds, trouble
 from .trouble import CourseError
 
 if TYPE_CHECKING:
+    from .judge import Result
     from .notebook_run import Graded
 
 # The rooms on which points depend; of this one only what lies in it itself, not what is around it:
@@ -153,20 +154,26 @@ def about(graded: Graded) -> dict[str, Any]:
         "seconds": round(graded.seconds, 3),
         "cpu": round(graded.cpu, 3),
         "memory": graded.memory,
-        "cells": [
-            {
-                "grade_id": result.grade_id,
-                "exercise": result.exercise,
-                "kind": result.kind,
-                "points": result.points,
-                "max_points": result.max_points,
-                "diagnosis": list(result.diagnosis),
-                "shortcut": result.shortcut,
-                "seconds": round(result.seconds, 4),
-            }
-            for result in graded.results.values()
-        ],
+        "cells": [of_cell(result) for result in graded.results.values()],
     }
+
+
+def of_cell(result: Result) -> dict[str, Any]:
+    """What is kept of one cell that was scored."""
+    kept = {
+        "grade_id": result.grade_id,
+        "exercise": result.exercise,
+        "kind": result.kind,
+        "points": result.points,
+        "max_points": result.max_points,
+        "diagnosis": list(result.diagnosis),
+        "shortcut": result.shortcut,
+        "seconds": round(result.seconds, 4),
+    }
+    if result.kind == "check" and not result.solved and not result.diagnosis:
+        # {} for what could not be tried: it is missing, empty, or was stopped.
+        kept["unnamed"] = result.likeness.as_data() if result.likeness else {}
+    return kept
 
 
 def path_of(root: str | Path, assignment: str) -> Path:
