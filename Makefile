@@ -24,7 +24,7 @@ setup: $(READY)  ## set up everything in .venv, the autograder command too
 $(READY): pyproject.toml autograder/pyproject.toml constraints.txt scripts/setup.sh
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV)
 
-lab: setup  ## open JupyterLab on notebooks/
+lab: setup  ## open the first lesson in JupyterLab
 	@sh scripts/lab.sh $(BIN) $(LAB_OPTIONS)
 
 notebooks: setup  ## build notebooks/ and exercises/ from the lessons and solutions/

@@ -14,12 +14,16 @@ notebook      a lesson as a notebook
 build         notebooks/ and exercises/ from lessons and solutions; `make notebooks`
 last_built    what was built last, so that nothing that somebody has written is built over
 copies        a learner's own copies of them; `autograder lessons DIR`
+jupyter       how JupyterLab starts for learners: no news, no button for teachers
 release       the notebooks of a ready nbgrader course; `autograder course DIR`
 importable    what cells may import where a class is graded
 
 work          the folder in which a learner's own versions and points are kept
 mine          `from course.mine import softmax`: the learner's version, or a stand-by
 stand_bys     for each piece a version that works, to build on until the learner's does
+update        a newer edition is brought in; `autograder update`
+carry_over    what somebody has written, in its notebooks and files
+reset         an exercise is a stub again; `autograder reset EXERCISE`
 progress      what is done, tried, and next; `autograder progress`
 quiz          questions that answer every wrong choice with why
 capstone      lesson 6: a trained model is graded by what it writes
@@ -95,6 +99,20 @@ COURSE = Course(
     commands={
         "progress": Command(
             "show which exercises are done, and what comes next", "course.progress:main"
+        ),
+        "reset": Command(
+            "give an exercise back its stub; what you wrote is kept",
+            "course.reset:main",
+            {"EXERCISE": "its name, as softmax"},
+        ),
+        "update": Command(
+            "bring in the newest edition of the course, and keep what you have written",
+            "course.update:main",
+        ),
+        "lesson": Command(
+            "put one lesson with its exercises into this folder, and open it",
+            "course.copies:one",
+            {"NUMBER": "from 0 to 7"},
         ),
         "lessons": Command(
             "put the lessons' notebooks and exercises into a folder",

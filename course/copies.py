@@ -1,11 +1,15 @@
 """A learner's own copies of notebooks and exercises, where the course is installed and there is no
-checkout: `autograder lessons DIR`."""
+checkout: `autograder lessons DIR`, or `autograder lesson 1` for one of them."""
 
+import os
 import sys
 from pathlib import Path
 
 from .build import built
+from .lesson import lessons
 from .places import HOME
+
+SETTINGS = Path(__file__).with_name("jupyter")  # of JupyterLab, for learners
 
 
 def main(folder):
@@ -23,10 +27,43 @@ def main(folder):
     return 0
 
 
-def copy_into(place):
-    """(names that were written, names that were there)"""
+def one(number):
+    """Put a lesson and its exercises into the current folder, and open it."""
+    there = {str(lesson.number): lesson for lesson in lessons()}
+    lesson = there.get(number)
+    if lesson is None:
+        print(f"There is no lesson {number}; there are: {', '.join(there)}.", file=sys.stderr)
+        return 2
+    try:
+        copy_into(Path(), {f"{lesson.stem}.ipynb", f"{lesson.module}.py"})
+    except OSError as error:
+        print(f"{error.filename or '.'} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    notebook = f"notebooks/{lesson.stem}.ipynb"
+    print(f"{notebook} is here; JupyterLab opens it. Ctrl-C twice ends it.", flush=True)
+    become_jupyterlab(notebook)
+    return 0
+
+
+def become_jupyterlab(notebook):
+    """From here on this process is JupyterLab, with the terminal and its Ctrl-C."""
+    command = [sys.executable, "-m", "jupyterlab", f"--LabApp.default_url=/lab/tree/{notebook}"]
+    command += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    places = [str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(places)
+    os.execv(sys.executable, command)
+
+
+def copy_into(place, only=None):
+    """(names that were written, names that were there)
+
+    Args:
+        only: names of files; all of them if this is None.
+    """
     written, left = [], []
     for path, text in built().items():
+        if only is not None and path.name not in only:
+            continue
         name = path.relative_to(HOME)
         target = place / name
         if target.exists():

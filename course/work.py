@@ -59,7 +59,17 @@ def records(place):
 
 def change_record(place, exercise_id, **fields):
     known = records(place)
-    known[exercise_id] = known.get(exercise_id, {}) | fields
+    write_records(place, known | {exercise_id: known.get(exercise_id, {}) | fields})
+
+
+def forget(place, exercise_id):
+    """An exercise has never been tried."""
+    known = records(place)
+    known.pop(exercise_id, None)
+    write_records(place, known)
+
+
+def write_records(place, known):
     text = json.dumps(known, indent=1, sort_keys=True)
     with contextlib.suppress(OSError):  # a folder that cannot be written to: we go on without
         write(place / RECORD, text + "\n")

@@ -13,6 +13,7 @@ from autograder.audit.disguises import DISGUISES
 from autograder.audit.matrix import COLUMNS, pairs_of
 from course.checks import all_exercises
 
+from .autograder.grading.test_one_judgement import STUDENTS, TAUGHT
 from .autograder.notebooks.broken import BROKEN
 from .autograder.sandbox.attacks import ATTACKS
 
@@ -28,6 +29,7 @@ SAID = (
     ("README.md", "independently of those mistakes, rejected | {wrong} of {wrong} |"),
     ("README.md", "a mistake that they did not make | 0 of {wrong} |"),
     ("README.md", "{hostile} hostile submissions and {broken} broken ones are among the tests"),
+    ("docs/grading.md", "A test holds this for {graded}\n  notebooks of all kinds"),
     ("docs/checking.md", "now {rejected:,} of {rejected:,} mistakes and answers"),
 )
 
@@ -41,6 +43,7 @@ def counts():
         "wrong": len(bank.everything("wrong")),
         "hostile": len(ATTACKS),
         "broken": len(BROKEN),
+        "graded": STUDENTS * len(TAUGHT),
     }
     found["disguises"] = found["mistakes"] * len(DISGUISES)
     found["rejected"] = found["mistakes"] + found["wrong"]

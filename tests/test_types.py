@@ -40,7 +40,7 @@ def bare_fields(node):
             yield from map(ast.unparse, each.targets)
 
 
-@pytest.mark.parametrize("path", sorted(ENGINE.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(ENGINE.rglob("*.py")), ids=lambda path: path.stem)
 def test_all_that_is_public_in_the_engine_has_type_hints(path):
     missing = []
     for node in public(ast.parse(path.read_text(encoding="utf-8")).body):

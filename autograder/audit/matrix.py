@@ -1,10 +1,12 @@
 """autograder audit: how well are right and wrong answers told apart, exercise by exercise?
 
 A matrix of counts that ought to be complete: known mistakes rejected, named, told apart in pairs,
-and worth no more in any disguise; right answers of the bank accepted; its wrong answers rejected,
-and never given the name of a mistake that was not made. Then the time of a check.
+and worth no more in any disguise, with the line found that they change; right answers of the bank
+accepted; its wrong answers rejected, and never given the name of a mistake that was not made. Then
+the time of a check.
 """
 
+import difflib
 import itertools
 import statistics
 import string
@@ -21,9 +23,9 @@ from ..engine.exam import Exam
 from ..engine.examine import SHORTCUTS, broken_properties, examine, sit, try_everything
 from ..engine.exercise import Exercise
 from ..engine.isolation import undisturbed
-from ..engine.limits import UNHURRIED
+from ..engine.limits import CHANGES, UNHURRIED
 from ..engine.mistake_files import Mistake, MistakeFileError, shown
-from ..engine.mistakes import build, ways_of
+from ..engine.mistakes import as_handed_in, build, edited_source, ways_of
 from ..engine.subject import LocalSubject
 from ..engine.trial import Implementation
 from . import bank
@@ -35,11 +37,13 @@ COLUMNS = (
     "named",
     "pairs told apart",
     "no more in disguise",
+    "line found",
     "Right answers accepted",
     "Wrong answers rejected",
     "named rightly",
     "described",
     "named wrongly",
+    "mended",
     "ms a check",
     "ms if wrong",
 )
@@ -57,6 +61,7 @@ class Row:
     apart: int = 0
     disguises: int = 0
     worth_no_more: int = 0
+    lines: int = 0
     right: int = 0
     accepted: int = 0
     wrong: int = 0
@@ -64,6 +69,7 @@ class Row:
     named_rightly: int = 0
     described: int = 0
     named_wrongly: int = 0
+    mended: int = 0
     milliseconds: float = 0.0
     milliseconds_wrong: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -75,11 +81,13 @@ class Row:
             f"{self.named} of {self.mistakes}",
             f"{self.apart} of {self.pairs}",
             f"{self.worth_no_more} of {self.disguises}",
+            f"{self.lines} of {self.mistakes}",
             f"{self.accepted} of {self.right}",
             f"{self.wrong_rejected} of {self.wrong}",
             str(self.named_rightly),
             str(self.described),
             str(self.named_wrongly),
+            str(self.mended),
             f"{self.milliseconds:.0f}",
             f"{self.milliseconds_wrong:.0f}",
         )
@@ -98,6 +106,7 @@ def audit(exercise: Exercise, seeds: Iterable[int]) -> Row:
     audit_words(exams[0], row)
     audit_mistakes(exams, row, mistakes)
     audit_disguises(exams, row, mistakes)
+    audit_lines(exams[0], row, mistakes)
     audit_right_answers(exams, row)
     audit_wrong_answers(exams, row)
     return row
@@ -301,6 +310,36 @@ def points(exercise: Exercise, records: list[Record]) -> int:
     return sum(promise.points for promise in exercise.properties if promise.name not in broken)
 
 
+def audit_lines(exam: Exam, row: Row, mistakes: Iterable[Mistake]) -> None:
+    """As a learner's code, a mistake is mended in one of the lines that it changes, if at all."""
+    exercise = exam.exercise
+    for mistake in mistakes:
+        wrong = as_handed_in(exercise, mistake.id)
+        if wrong is None:
+            continue
+        verdict = sit(exam, wrong, UNHURRIED, UNHURRIED, CHANGES)
+        own = lines_changed(exercise.source, edited_source(exercise, (mistake.id,)) or "")
+        shown = {number for spot in verdict.spots for number in spot.lines if not spot.leads}
+        row.lines += bool(shown & own)
+        if shown and not shown & own:
+            row.faults.append(
+                f"mistake {mistake.id} ({place_of(mistake)}): the line that is shown is "
+                f"{verdict.line}, where it changes nothing"
+            )
+
+
+def lines_changed(before: str, after: str) -> set[int]:
+    """The numbers of the lines of `after` that are new, and those around what was taken out."""
+    lines = before.splitlines(), after.splitlines()
+    found: set[int] = set()
+    for tag, _, _, start, end in difflib.SequenceMatcher(None, *lines, False).get_opcodes():
+        if tag == "delete":
+            found |= {start, start + 1}
+        elif tag != "equal":
+            found |= set(range(start + 1, end + 1))
+    return found
+
+
 def audit_right_answers(exams: list[Exam], row: Row) -> None:
     """Every right answer must be accepted."""
     for entry in entries_for("correct", exams[0].exercise):
@@ -325,12 +364,16 @@ def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
     for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
         try:
-            verdicts = [sit(exam, entry.build(), mending=0) for exam in exams]
+            verdicts = [
+                sit(exam, entry.build(), mending=0 if number else UNHURRIED, most=CHANGES)
+                for number, exam in enumerate(exams)
+            ]
         except bank.EntryError as error:
             row.faults.append(str(error))
             continue
         accepted = [verdict for verdict in verdicts if verdict.passed]
         row.wrong_rejected += not accepted
+        row.mended += any(verdict.spots for verdict in verdicts)
         where = f"{entry.path}:{entry.line} ({entry.title})"
         if accepted:
             row.faults.append(f"{where} is wrong, and accepted (seed {accepted[0].seed})")

@@ -74,6 +74,7 @@ def parser_for(arguments):
     add_grade(commands)
     add_records(commands)
     add_report(commands)
+    add_learn(commands)
     about = "say what this machine has, what is missing, and what to do about each"
     add_command(commands, "doctor", about, lambda options: doctor.main())
     add_own_commands(commands, arguments)
@@ -162,6 +163,19 @@ def add_report(commands):
     report = add_command(commands, "report", about, report_on_class)
     ask_which_class(report)
     report.add_argument("--output", metavar="FILE", help="(default: reports/ASSIGNMENT.html)")
+
+
+def add_learn(commands):
+    about = "write the skeleton of a known mistake from wrong answers of a class that have no name"
+    learn = add_command(commands, "learn", about, learn_from_class)
+    ask_which_class(learn)
+    learn.add_argument("--exercise", metavar="ID", help="only its answers")
+    learn.add_argument(
+        "--group", type=int, metavar="N", help="as the report numbers them (default: the largest)"
+    )
+    learn.add_argument(
+        "--into", metavar="FOLDER", help="write there (default: the folder of the course in use)"
+    )
 
 
 def ask_which_class(command):
@@ -335,6 +349,12 @@ def report_on_class(options):
     from ..grading.report.facts import main as report
 
     return report(options)
+
+
+def learn_from_class(options):
+    from ..grading.report.learn import main as learn
+
+    return learn(options)
 
 
 def look_at_records(options):

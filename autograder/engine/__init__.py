@@ -7,6 +7,7 @@ From what is asked to what is said:
     promises       properties that almost every exercise has
     mistake_files  what goes wrong, as it is written down: diffs, with words
     diffs          finds a diff's lines in the model answer, or says why they are not there
+    diff_writer    writes a change of the model answer as such a diff
     statements     Python without its spaces: what statements mean, and which words they consist of
     spans          the smallest parts that change, so that mistakes can be made together
     drawing        draws random inputs from a seed
@@ -20,6 +21,7 @@ From what is asked to what is said:
     mistakes       wrong implementations: the reference with a mistake made
     exam           the questions that a seed draws, and what model answer and mistakes answer
     diagnose       which of them gives the learner's answers?
+    likeness       what an answer that bears no name looks like, in a few numbers
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind
     kinds          what kind of mistake is it? asks again, with something changed

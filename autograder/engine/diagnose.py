@@ -28,6 +28,7 @@ BESIDES = {"dtype", "changed", "kept"}
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
 
+Asked = tuple[Answer, Answer, Trial]  # an answer, the expected one, and what was asked
 Names = tuple[str, ...]  # of ways of making mistakes: one, or those that are made together
 
 
@@ -51,6 +52,8 @@ class Diagnosis:
     record: Record | None = None
     # What the mistakes never do, and leave to be seen.
     besides: tuple[tuple[Record, Difference], ...] = ()
+    # Where no mistake was recognised: what was asked that is the same in every check.
+    asked: dict[str, Asked] = field(default_factory=dict)
 
 
 Found = dict[Names, list[Record]]  # {what was tried: the failing records that it explains}
@@ -69,7 +72,7 @@ def diagnose(
     alone = search.single_mistakes(subject)
     whole = {names: found for names, found in alone.items() if search.is_complete(found)}
     if whole:
-        return search.conclude(whole) or Diagnosis()
+        return search.conclude(whole) or Diagnosis(asked=search.asked)
     partly = {names: found for names, found in alone.items() if any(map(telling, found))}
     for first in sorted(partly, key=lambda names: -len(partly[names])):
         both = search.conclude(search.pairs_with(first, partly[first]))
@@ -77,7 +80,7 @@ def diagnose(
             return both
     best = max(map(len, partly.values()), default=0)
     most = {names: found for names, found in partly.items() if len(found) == best}
-    return search.conclude(most) or Diagnosis()
+    return search.conclude(most) or Diagnosis(asked=search.asked)
 
 
 class Search:
@@ -95,17 +98,37 @@ class Search:
         records = [as_coarse_as_it_is(record) for record in records]
         self.failing = [record for record in records if record.found]
         self.right = [record for record in records if not record.found]
+        self.asked: dict[str, Asked] = {}  # by the names of probes
 
     def single_mistakes(self, subject: Subject) -> Found:
         """The mistakes that explain something alone, and are not contradicted."""
         found: Found = {}
         for pivot in pivots(self.failing):
-            for way in suspects(self.exercise, subject, pivot.probe, self.ways):
+            for way in self.suspects(subject, pivot.probe):
                 if (way,) not in found and self.explains((way,), pivot):
                     found[way,] = self.explained_by((way,))
             if any(found.values()) or self.is_late():
                 break
         return {names: explained for names, explained in found.items() if explained}
+
+    def suspects(self, subject: Subject, probe: Probe) -> list[str]:
+        """The ways whose answers to a probe are the learner's.
+
+        They are asked with the same inputs in every check, and so every mistake has to answer but
+        once, however often the learner tries again.
+        """
+        exam = kept_of(self.exercise, subject.device).always
+        trial, expected = exam.asked_by(probe)
+        answer = subject.ask(trial)
+        self.asked[probe.__name__] = answer, expected, trial
+        if not differences(answer, expected, trial):
+            return self.ways  # these inputs do not show it: all are suspect
+        found = []
+        for way in self.ways:
+            wrong, aspects = exam.answer_of((way,), probe), exam.aspects_of((way,), probe)
+            if wrong is not None and is_explained(answer, wrong, aspects, trial):
+                found.append(way)
+        return found
 
     def pairs_with(self, first: Names, explained: list[Record]) -> Found:
         """The pairs of this mistake and a second one that explain all that is wrong.
@@ -181,25 +204,6 @@ def is_explained(answer: Answer, wrong: Answer, aspects: set[str], trial: Trial)
     allowed = [aspect for aspect in BESIDES if aspect not in aspects]
     found = each_difference(answer, wrong, trial, roughly=True)
     return bool(aspects) and all(difference.aspect in allowed for difference in found)
-
-
-def suspects(exercise: Exercise, subject: Subject, probe: Probe, ways: list[str]) -> list[str]:
-    """The ways whose answers to a probe are the learner's.
-
-    They are asked with the same inputs in every check, and so every mistake has to answer but once,
-    however often the learner tries again.
-    """
-    exam = kept_of(exercise, subject.device).always
-    trial, expected = exam.asked_by(probe)
-    answer = subject.ask(trial)
-    if not differences(answer, expected, trial):
-        return ways  # these inputs do not show it: all are suspect
-    found = []
-    for way in ways:
-        wrong, aspects = exam.answer_of((way,), probe), exam.aspects_of((way,), probe)
-        if wrong is not None and is_explained(answer, wrong, aspects, trial):
-            found.append(way)
-    return found
 
 
 def pivots(failing: list[Record]) -> list[Record]:

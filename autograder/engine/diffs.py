@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .spans import (
     Change,
     Edit,
-    Stream,
+    Passage,
     aligned,
     applied,
     compared,
@@ -73,7 +73,7 @@ class Diff:
             file, begins: where the source comes from, and in which line it begins there, for
                 complaints.
         """
-        model = Model(source, file, begins)
+        model = Original(source, file, begins)
         if self.whole:
             return tuple(edits_of_function(self, model))
         found = []
@@ -87,7 +87,7 @@ class Diff:
 
 
 @dataclass(frozen=True)
-class Model:
+class Original:
     """The source that a diff is of, with its place in a file."""
 
     source: str
@@ -160,7 +160,7 @@ def understood(hunk: Iterable[Line], sign: str) -> Side:
     return found
 
 
-def edits_of_hunk(hunk: list[Line], model: Model) -> list[Edit]:
+def edits_of_hunk(hunk: list[Line], model: Original) -> list[Edit]:
     """The Edits of one hunk."""
     old = understood(hunk, "-")
     new = understood(hunk, "+")
@@ -176,7 +176,7 @@ def edits_of_hunk(hunk: list[Line], model: Model) -> list[Edit]:
     if any(len(a) != len(b.tokens) for a, b in zip(before, found)):  # written in another way
         after = [statement.tokens for statement in new.statements]
         plain = [
-            whole(Stream.of(before, *taken, model.source), Stream.of(after, *put, new.text))
+            whole(Passage.of(before, *taken, model.source), Passage.of(after, *put, new.text))
             for taken, put in changed
         ]
         if not same_meaning(*(applied(model.source, [made]) for made in (edits, plain))):
@@ -184,7 +184,7 @@ def edits_of_hunk(hunk: list[Line], model: Model) -> list[Edit]:
     return edits
 
 
-def place_of(hunk: list[Line], old: Side, model: Model) -> int:
+def place_of(hunk: list[Line], old: Side, model: Original) -> int:
     """Which statement of the model answer a hunk begins with."""
     if not old.statements:
         raise DiffError(
@@ -215,7 +215,7 @@ def shape_of(found: list[Statement]) -> list[tuple[str | None, int]]:
     return [(each.meaning, each.indent - found[0].indent) for each in found]
 
 
-def not_there(old: Side, model: Model) -> DiffError:
+def not_there(old: Side, model: Original) -> DiffError:
     """The DiffError about lines that are not found: what is there instead?"""
     meanings = [statement.meaning for statement in model.statements]
     for statement in old.statements:
@@ -236,7 +236,7 @@ def not_there(old: Side, model: Model) -> DiffError:
     )
 
 
-def nearest(statement: Statement, model: Model) -> str:
+def nearest(statement: Statement, model: Original) -> str:
     """A clause about the line that is most like one that is missing."""
     words = [value for value, *_ in words_of(statement.text)]
 
@@ -301,7 +301,7 @@ def runs(hunk: list[Line], old: Side, new: Side) -> Iterator[Change]:
         last = sign if sign != " " else last
 
 
-def edits_of_function(diff: Diff, model: Model) -> list[Edit]:
+def edits_of_function(diff: Diff, model: Original) -> list[Edit]:
     """The Edits that make of a function of the model answer what is written in full."""
     new = understood(diff.lines, "+")
     head = new.statements[0]

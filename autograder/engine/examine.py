@@ -6,6 +6,7 @@ The one engine behind all doors: the notebook's card, the terminal, pytest and g
 import secrets
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from .exercise import Exercise, Property
 from .isolation import undisturbed
 from .kinds import kind_of
 from .learner_lines import Line
+from .likeness import likeness_of
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .repairs import proof
@@ -67,11 +69,13 @@ def sit(
     implementation: Implementation,
     seconds: float = SECONDS,
     mending: float | None = None,
+    most: float = float("inf"),
 ) -> Verdict:
     """The same with an exam that others sit as well: what mistakes answer is then known.
 
     Args:
         mending: seconds for finding the line; 0 if nobody asks for it.
+        most: answers that may be asked for to find it.
     """
     started = time.perf_counter()
     exercise, seed, subject = exam.exercise, exam.seed, LocalSubject(implementation, exam.device)
@@ -83,7 +87,7 @@ def sit(
             verdict = verdict_on(exam, subject, records)
             if not subject.trusted:
                 mending = limits.MENDING if mending is None else mending
-                prove(verdict, exercise, subject, records, mending)
+                prove(verdict, exercise, subject, records, mending, most)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -256,6 +260,12 @@ def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Diffe
     ]
 
 
+def themselves_broken(exercise: Exercise, broken: Broken) -> list[str]:
+    """Those that something breaks; the others go with them, as the code never works."""
+    promises = [promise for promise in exercise.properties if promise.name in broken]
+    return [p.name for p in promises if p.probes or broken[p.name][1].aspect in p.aspects]
+
+
 def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:
     """Code that never works keeps no promises: it does not even get as far as breaking them.
 
@@ -323,6 +333,7 @@ def explain_broken(
         diagnosis = Diagnosis()
     if diagnosis.record is None:
         describe_broken(verdict, exam, subject, records, broken, patience)
+        verdict.likeness = likeness_of(themselves_broken(exam.exercise, broken), diagnosis.asked)
     else:
         name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record, records)
 
@@ -348,6 +359,9 @@ def prove(
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
         verdict.spots = found
+        if verdict.likeness is not None:
+            kinds = tuple(spot.kind for spot in found if not spot.leads)
+            verdict.likeness = replace(verdict.likeness, mended=kinds)
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
         verdict.explanation.append(proof.says(found, bool(verdict.diagnosis and not verdict.also)))

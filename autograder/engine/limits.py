@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0  # after so long no further mistakes are tried, while somebody waits
 MENDING = 2.0  # what may be spent on finding the change that makes an answer right
+CHANGES = 200  # answers asked for to find it, where it must not depend on how busy a machine is
 EACH = 0.5  # and of that on each of the changes that are tried
 UNHURRIED = 30.0  # where nobody waits; what is found must not depend on how busy the machine is
 NOT_COMPILED = "TORCHDYNAMO_DISABLE"  # with 1 in it torch.compile leaves code as it is

@@ -28,6 +28,7 @@ SET_IN = "    "  # in front of a diff's lines
 FENCE = re.compile(r"```\s*(\w*)\s*$")
 ENTRY = re.compile(r"\*\*(.+?):\*\*\s*(.*)$")
 CODE = re.compile(r"`(.+)`$")
+BLANK = "…"  # stands where something has still to be written; see grading.report.learn
 OR = "or"  # stands between two diffs
 KINDS = ("diff", "python")
 ENTRIES = ("Look", "Same as")
@@ -242,12 +243,12 @@ class Section:
 
     def whole(self) -> Mistake:
         """The Mistake that all of this makes, if nothing is missing."""
-        says, look = " ".join(self.says), self.text("Look")
+        says, look = " ".join(line for line in self.says if line != BLANK), self.text("Look")
         if not self.diffs:
             self.complain(f"{self.title} has no diff: which line is written how?")
         if not says:
             self.complain(f"nothing is said to those who make the mistake {self.title}")
-        if not look:
+        if look in ("", BLANK):
             self.complain(f"{self.title} does not say where to look: **Look:** is missing")
         place = str(self.path), self.number
         return Mistake(self.title, tuple(self.diffs), says, look, self.code("Same as"), place)

@@ -6,8 +6,8 @@ Also what the break-it labs use: `wrong("attention.softmax", "not_stable")`.
 import itertools
 import linecache
 import sys
-import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from .course import current
 from .diffs import DiffError
@@ -89,22 +89,35 @@ def build(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None:
 def compiled(exercise: Exercise, ways: tuple[str, ...]) -> Implementation | None:
     """Run the edited source, and give what it defines."""
     source = edited_source(exercise, ways)
-    if source is None:
-        return None
+    title = f"{exercise.id} with {' and '.join(ways)}"
+    name = f"{exercise.package}.{exercise.module}"
+    made = None if source is None else defined(exercise, source, title, name)
+    return None if made is None else vouch_for(made)
+
+
+def as_handed_in(exercise: Exercise, mistake_id: str) -> Implementation | None:
+    """The reference with a mistake made, as if a learner had written it: nobody vouches for it."""
+    source = edited_source(exercise, (mistake_id,))
+    return None if source is None else defined(exercise, source, mistake_id, "answer")
+
+
+def defined(exercise: Exercise, source: str, title: str, module: str) -> Implementation | None:
+    """What an edited source defines, among the names that the reference knows; None if it does
+    not run."""
     # A file name of its own lets inspect and tracebacks show the edited lines.
-    filename = f"<{exercise.id} with {' and '.join(ways)}, {next(NUMBERS)}>"
+    filename = f"<{title}, {next(NUMBERS)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    module = types.ModuleType(f"{exercise.package}.{exercise.module}")
-    module.__dict__.update(EVERYDAY | vars(sys.modules[exercise.reference.__module__]))
+    names: dict[str, Any] = dict(EVERYDAY)
+    names |= vars(sys.modules[exercise.reference.__module__]) | {"__name__": module}
     try:
         code = compile(source, filename, "exec")
     except SyntaxError:  # two mistakes that each leave half a sentence
         return None
     try:
-        exec(code, module.__dict__)
+        exec(code, names)
     except Exception:  # as a class can, while it is defined
         return None
-    return vouch_for(getattr(module, exercise.name))
+    return names[exercise.name]
 
 
 def wrong(exercise_id: str, *mistake_ids: str) -> Implementation:

@@ -76,8 +76,8 @@ def compared(
     after = [statement.tokens for statement in new.statements]
     for (i1, i2), (j1, j2) in changed:
         for taken, put, are_alike in paired(before[i1:i2], after[j1:j2]):
-            old_part = Stream.of(before, i1 + taken.start, i1 + taken.stop, source)
-            new_part = Stream.of(after, j1 + put.start, j1 + put.stop, new.text)
+            old_part = Passage.of(before, i1 + taken.start, i1 + taken.stop, source)
+            new_part = Passage.of(after, j1 + put.start, j1 + put.stop, new.text)
             if are_alike:
                 yield from smallest(old_part, new_part)
             else:
@@ -135,7 +135,7 @@ def head(words: list[str]) -> list[str]:
     return words[1:end]
 
 
-def whole(old: Stream, new: Stream) -> Edit:
+def whole(old: Passage, new: Passage) -> Edit:
     """All of one stream becomes all of the other."""
     return edit(old, new, (0, old.last - old.first), (0, new.last - new.first))
 
@@ -150,7 +150,7 @@ def same_meaning(one: str | None, other: str | None) -> bool:
 
 
 @dataclass(frozen=True)
-class Stream:
+class Passage:
     """Tokens of a text, of which those from `first` to `last` may change."""
 
     tokens: list[Token]
@@ -159,7 +159,7 @@ class Stream:
     last: int
 
     @classmethod
-    def of(cls, parts: list[list[Token]], first: int, last: int, text: str) -> Stream:
+    def of(cls, parts: list[list[Token]], first: int, last: int, text: str) -> Passage:
         """The Tokens of several statements, of which some may change."""
         counts = [len(part) for part in parts]
         tokens = [token for part in parts for token in part]
@@ -169,7 +169,7 @@ class Stream:
         return [token.value for token in self.tokens[self.first : self.last]]
 
 
-def smallest(old: Stream, new: Stream) -> Iterator[Edit]:
+def smallest(old: Passage, new: Passage) -> Iterator[Edit]:
     """The smallest Edits between two streams: what begins and ends alike stays, and so do, in a
     statement that becomes another, parts in between that hold more than brackets and signs."""
     a, b = old.values(), new.values()
@@ -193,7 +193,7 @@ def smallest(old: Stream, new: Stream) -> Iterator[Edit]:
         i, j = x + size, y + size
 
 
-def edit(old: Stream, new: Stream, taken: Span, put: Span) -> Edit:
+def edit(old: Passage, new: Passage, taken: Span, put: Span) -> Edit:
     """The Edit that replaces tokens of one stream by tokens of another."""
     i, n = (old.first + place for place in taken)
     j, m = (new.first + place for place in put)

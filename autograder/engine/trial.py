@@ -243,44 +243,57 @@ def perform(
             return
         subject = module = built
         answer.facts.update(load(module, trial.state))
-    for number, call in enumerate(trial.calls):
+    for number in range(len(trial.calls)):
         answer.begun = number + 1
-        suffix = "" if number == 0 else f" (call {number + 1})"
-        if module is not None and module.training != call.training:
-            module.train(call.training)
-        target = getattr(subject, call.method) if call.method else subject
-        given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
-        options = {name: prepare(value, trial, device) for name, value in call.options.items()}
-        before = {name: value.detach().clone() for name, value in arrays_in(given | options)}
-        used, calls = set(), None
-        with contextlib.ExitStack() as around:
-            if module is not None and not (trial.gradients or call.reads):
-                around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
-            if watch and number == 0:  # watching doubles the time, and later calls do the same
-                calls = around.enter_context(watch_for_pieces())
-                if not isinstance(watch, int):
-                    used = around.enter_context(watch_for_ready_made(calls, watch))
-            returned = target(*given.values(), **options)
-        if calls is not None:
-            answer.facts["ready made"] = sorted(used)
-            note_calls(answer, calls)
-        outputs = note_returned(answer, returned, call.returns, suffix)
-        if isinstance(returned, nn.Module):
-            same = any(returned is value for value in given.values())
-            answer.facts["gave back the model it was given" + suffix] = same
-        for value in given.values():
-            if hasattr(value, "notes"):  # a stand-in says what was done with it
-                answer.facts |= {what + suffix: note for what, note in value.notes().items()}
-        note_changed(answer, before, dict(arrays_in(given | options)))
-        for name in call.reads:
-            note_attribute(answer, subject, name, suffix)
-        if trial.gradients:
-            inputs = dict(tensors(given | options))
-            if module is not None:
-                inputs |= dict(module.named_parameters())
-            inputs = {name: x for name, x in inputs.items() if x.requires_grad}
-            note_gradients(answer, outputs, inputs, suffix)
-        del given, options, returned
+        make_call(subject, module, trial, number, device, answer, watch)
+
+
+def make_call(
+    subject: Implementation,
+    module: nn.Module | None,
+    trial: Trial,
+    number: int,
+    device: str,
+    answer: Answer,
+    watch: Watch,
+) -> None:
+    """Make one of a trial's calls, and note what comes of it."""
+    call = trial.calls[number]
+    suffix = "" if number == 0 else f" (call {number + 1})"
+    if module is not None and module.training != call.training:
+        module.train(call.training)
+    target = getattr(subject, call.method) if call.method else subject
+    given = {name: prepare(value, trial, device) for name, value in call.arguments.items()}
+    options = {name: prepare(value, trial, device) for name, value in call.options.items()}
+    before = {name: value.detach().clone() for name, value in arrays_in(given | options)}
+    used, calls = set(), None
+    with contextlib.ExitStack() as around:
+        if module is not None and not (trial.gradients or call.reads):
+            around.enter_context(torch.no_grad())  # nobody asks for them: it saves a quarter
+        if watch and number == 0:  # watching doubles the time, and later calls do the same
+            calls = around.enter_context(watch_for_pieces())
+            if not isinstance(watch, int):
+                used = around.enter_context(watch_for_ready_made(calls, watch))
+        returned = target(*given.values(), **options)
+    if calls is not None:
+        answer.facts["ready made"] = sorted(used)
+        note_calls(answer, calls)
+    outputs = note_returned(answer, returned, call.returns, suffix)
+    if isinstance(returned, nn.Module):
+        same = any(returned is value for value in given.values())
+        answer.facts["gave back the model it was given" + suffix] = same
+    for value in given.values():
+        if hasattr(value, "notes"):  # a stand-in says what was done with it
+            answer.facts |= {what + suffix: note for what, note in value.notes().items()}
+    note_changed(answer, before, dict(arrays_in(given | options)))
+    for name in call.reads:
+        note_attribute(answer, subject, name, suffix)
+    if trial.gradients:
+        inputs = dict(tensors(given | options))
+        if module is not None:
+            inputs |= dict(module.named_parameters())
+        inputs = {name: x for name, x in inputs.items() if x.requires_grad}
+        note_gradients(answer, outputs, inputs, suffix)
 
 
 def note_calls(answer: Answer, calls: Calls) -> None:

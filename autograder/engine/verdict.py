@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from .learner_lines import Line
+    from .likeness import Likeness
     from .repairs.proof import Spot
 
 WIDTH = 96
@@ -35,6 +36,7 @@ class Verdict:
         unwatched: did something stop us from seeing what ran?
         unchecked: was the check itself broken, so that nothing is known of the answer?
         built_on: ids of the course's own pieces that it called, in the place of the learner's.
+        likeness: what a wrong answer that bears no name looks like, if it could be tried.
         hints: three steps.
     """
 
@@ -57,6 +59,7 @@ class Verdict:
     unwatched: bool = False
     unchecked: bool = False
     built_on: list[str] = field(default_factory=list)
+    likeness: Likeness | None = None
     hints: tuple[str, ...] = ()
     seconds: float = 0.0
 

@@ -298,16 +298,16 @@ def look(path, key):
     lines = whole.split(b"\n") if whole else []
     if is_whole(piece):  # it lacks its end only
         lines, piece = [*lines, piece], b""
-    walk = Walk(sealer)
+    inspection = Inspection(sealer)
     for line in lines:
-        walk.step(line)
-    walk.arrive(head, piece)
-    if key is None and walk.sealed:
-        walk.found.head = "no key"
-    return walk.found
+        inspection.step(line)
+    inspection.arrive(head, piece)
+    if key is None and inspection.sealed:
+        inspection.found.head = "no key"
+    return inspection.found
 
 
-class Walk:
+class Inspection:
     """Goes from line to line, and notes what is not as it must be."""
 
     def __init__(self, sealer):

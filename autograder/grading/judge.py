@@ -29,6 +29,7 @@ from ..engine.examine import (
 )
 from ..engine.exercise import Exercise
 from ..engine.files import is_it, names_defined, near_names
+from ..engine.likeness import Likeness
 from ..engine.limits import UNHURRIED, OutOfTime
 from ..engine.trial import Trial
 from ..engine.verdict import Verdict
@@ -67,6 +68,7 @@ class Result:
         shortcut: was a ready-made version used?
         trouble: what whoever grades should look at; "" if nothing.
         notes: what was added to all of that for the learner.
+        likeness: what a wrong answer that bears no name looks like, if it could be tried.
         open: what it takes to find out where the mistake is, once nothing can be lost any more.
     """
 
@@ -84,6 +86,7 @@ class Result:
     solved: bool = False
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    likeness: Likeness | None = None
     open: Open | None = None
 
     @property
@@ -92,6 +95,7 @@ class Result:
 
     def show(self, verdict: Verdict) -> None:
         """Say what a verdict says."""
+        self.likeness = verdict.likeness
         self.text, self.comment = verdict.text(hints=0), comment_of(verdict)
         self.html = card(verdict)
         notes, self.notes = self.notes, []
@@ -278,6 +282,7 @@ def result_of(cell: Cell, verdict: Verdict) -> Result:
         shortcut=verdict.diagnosis in SHORTCUTS,
         solved=verdict.passed,
         seconds=verdict.seconds,
+        likeness=verdict.likeness,
     )
 
 

@@ -16,6 +16,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import astuple
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +31,7 @@ from . import chain, seeds, trouble
 from .trouble import CourseError
 
 if TYPE_CHECKING:
+    from .judge import Result
     from .notebook_run import Graded
 
 # The rooms on which points depend; of this one only what lies in it itself, not what is around it:
@@ -40,9 +42,10 @@ SOURCES = (".py", ".md")
 
 @lru_cache
 def engine() -> str:
-    """What grades depend on besides submission and questions: our code, the course's, torch and
-    Python."""
-    digest = hashlib.sha256(f"{torch.__version__} {platform.python_version()}".encode())
+    """What grades depend on besides submission and questions: our code, the course's and the Course
+    itself, torch and Python."""
+    around = f"{torch.__version__} {platform.python_version()} {astuple(current())}"
+    digest = hashlib.sha256(around.encode())
     for path in sorted(depended_on()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -151,20 +154,26 @@ def about(graded: Graded) -> dict[str, Any]:
         "seconds": round(graded.seconds, 3),
         "cpu": round(graded.cpu, 3),
         "memory": graded.memory,
-        "cells": [
-            {
-                "grade_id": result.grade_id,
-                "exercise": result.exercise,
-                "kind": result.kind,
-                "points": result.points,
-                "max_points": result.max_points,
-                "diagnosis": list(result.diagnosis),
-                "shortcut": result.shortcut,
-                "seconds": round(result.seconds, 4),
-            }
-            for result in graded.results.values()
-        ],
+        "cells": [of_cell(result) for result in graded.results.values()],
     }
+
+
+def of_cell(result: Result) -> dict[str, Any]:
+    """What is kept of one cell that was scored."""
+    kept = {
+        "grade_id": result.grade_id,
+        "exercise": result.exercise,
+        "kind": result.kind,
+        "points": result.points,
+        "max_points": result.max_points,
+        "diagnosis": list(result.diagnosis),
+        "shortcut": result.shortcut,
+        "seconds": round(result.seconds, 4),
+    }
+    if result.kind == "check" and not result.solved and not result.diagnosis:
+        # {} for what could not be tried: it is missing, empty, or was stopped.
+        kept["unnamed"] = result.likeness.as_data() if result.likeness else {}
+    return kept
 
 
 def path_of(root: str | Path, assignment: str) -> Path:

@@ -124,7 +124,7 @@ class Keeper:
         }
         with for_child, for_warden:
             self.warm.ask(request, [for_child.fileno(), for_warden.fileno()])
-        box = Box(wire.Line(for_judge, wire.LARGEST_ANSWER), for_keeper, limits, work)
+        box = Box(wire.Connection(for_judge, wire.LARGEST_ANSWER), for_keeper, limits, work)
         hello = box.line.receive(time.monotonic() + 20)
         if "trouble" in hello:
             box.close()
@@ -165,7 +165,7 @@ class Box:
 
     def __init__(
         self,
-        line: wire.Line,
+        line: wire.Connection,
         control: socket.socket,
         limits: Limits,
         work: tempfile.TemporaryDirectory[str] | None,

@@ -141,7 +141,7 @@ def places(shell):
     yield "what runs cells", inside, ("run_cell",), True
     yield "what runs cells", inside.Inside, ("do_cell", "do_look", "do_back", "serve"), True
     yield "what runs cells", shells.Shown, ("data", "error", "stream"), True
-    yield "what runs cells", wire.Line, ("receive", "send"), True
+    yield "what runs cells", wire.Connection, ("receive", "send"), True
 
 
 def asserts_in(module):

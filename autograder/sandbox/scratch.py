@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-PREFIX = "transformer-by-hand-"
+PREFIX = "autograder-"
 LOCK = "lock"
 
 

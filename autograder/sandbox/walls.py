@@ -17,6 +17,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..engine.limits import CHANGES
 from . import landlock, seccomp
 
 NEW_USER, NEW_MOUNTS, NEW_NETWORK = 0x10000000, 0x00020000, 0x40000000
@@ -67,7 +68,7 @@ class Limits:
     cell: float = 30.0
     check: float = 10.0
     total: float = 300.0
-    mending: int = 200
+    mending: int = CHANGES
     memory: int = 2 * 2**30
     disk: int = 64 * 2**20
     files: int = 128

@@ -200,8 +200,8 @@ class LateError(Exception):
     """Nothing whole came in time."""
 
 
-class Line:
-    """One end of the connection.
+class Connection:
+    """One end of the socket between judge and child.
 
     Args:
         most: bytes of tensors that are received in one message.

@@ -220,6 +220,16 @@ def watch_over(shell, request, descriptors, surroundings):
     os.close(alive)
     control = socket.socket(fileno=for_warden)
     control.sendall(json.dumps({"child": child}).encode() + b"\n")
+    told = wait_for(child, control, request, surroundings)
+    with contextlib.suppress(OSError):
+        control.sendall(json.dumps(told).encode() + b"\n")
+
+
+def wait_for(child, control, request, surroundings):
+    """How the child ended: by itself, or killed since its time or disk is used up or the judge has
+    hung up."""
+    from . import walls
+
     started, killed, full = time.monotonic(), False, False
     pause = MOST_WAITING if surroundings.own_root else LOOKING_AFTER
     while True:
@@ -228,25 +238,23 @@ def watch_over(shell, request, descriptors, surroundings):
             break
         left = request["total"] + 10 - (time.monotonic() - started)
         # The child's end of its socket closes when it ends: the judge then hangs up here, too.
-        told = select.select([control], [], [], max(0, min(left, pause)))[0]
+        hung_up = select.select([control], [], [], max(0, min(left, pause)))[0]
         if not surroundings.own_root:
             full = walls.is_too_much(request["work"], request["limits"]["disk"])
-        if left <= 0 or told or full:
+        if left <= 0 or hung_up or full:
             killed = True
             time.sleep(0.001)  # a child that has just ended by itself is not killed, but waited for
             ended, status, usage = os.wait4(child, os.WNOHANG)
             if ended:
                 break
             os.kill(child, signal.SIGKILL)
-    told = {
+    return {
         "status": os.waitstatus_to_exitcode(status),
         "killed": killed and os.WIFSIGNALED(status),
         "full": full,
         "cpu": usage.ru_utime + usage.ru_stime,
         "memory": usage.ru_maxrss * (1024 if linux() else 1),
     }
-    with contextlib.suppress(OSError):
-        control.sendall(json.dumps(told).encode() + b"\n")
 
 
 def become_child(shell, request, descriptor, surroundings):
@@ -261,7 +269,7 @@ def become_child(shell, request, descriptor, surroundings):
         if number not in keep:
             with contextlib.suppress(OSError):
                 os.close(number)
-    line = wire.Line(socket.socket(fileno=descriptor))
+    line = wire.Connection(socket.socket(fileno=descriptor))
     given = f"{surroundings.given}/{request['given']}" if request["given"] else None
     readable = [*surroundings.readable, *([given] if given else [])]
     work = walls.WORK if surroundings.own_root else request["work"]

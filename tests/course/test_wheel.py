@@ -90,6 +90,8 @@ def test_all_packages_are_named(site):
     assert templates
     for path in templates:
         assert (site / path.relative_to(ROOT)).is_file(), path
+    for path in (ROOT / "course" / "jupyter").rglob("*.json"):
+        assert (site / path.relative_to(ROOT)).is_file(), path
     for top in ("autograder", "course"):
         for path in (ROOT / top).rglob("*.py"):
             assert (site / path.relative_to(ROOT)).is_file(), path

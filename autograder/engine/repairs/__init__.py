@@ -7,5 +7,6 @@ Found, it proves where the mistake is, and that there is no other one.
     everyday   the changes that mend what everybody gets wrong now and then
     backwards  those that undo a known mistake
     search     tries them until every probe is right
+    forwards   carries one over to the model answer, so that it becomes a known mistake
     apart      in a process of its own, for such a change may do anything
 """

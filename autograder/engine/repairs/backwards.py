@@ -305,8 +305,8 @@ class Model:
             return False
         if isinstance(pattern, ast.Attribute) and is_named(pattern.value, "self"):
             key = f"self.{pattern.attr}"
-            known = binding.setdefault(key, node)  # type: ignore[arg-type]
-            return bare(known) == bare(node)  # type: ignore[arg-type]
+            known = binding.setdefault(key, node)  # pyright: ignore[reportArgumentType]
+            return bare(known) == bare(node)
         if isinstance(pattern, ast.AST):
             return all(
                 self.fits(value, getattr(node, name, None), free, binding)
@@ -383,7 +383,9 @@ class Model:
 class Filler(ast.NodeTransformer):
     """Puts the learner's names in the place of the model answer's."""
 
-    def __init__(self, model: Model, binding: Binding, function: str, learner: Learner, depth=0):
+    def __init__(
+        self, model: Model, binding: Binding, function: str, learner: Learner, depth: int = 0
+    ):
         self.model, self.binding, self.function = model, binding, function
         self.learner, self.depth, self.failed = learner, depth, False
 
@@ -394,7 +396,7 @@ class Filler(ast.NodeTransformer):
                 self.failed = True
                 return node
             if hasattr(bound, "ctx"):
-                bound.ctx = node.ctx  # type: ignore[attr-defined]
+                bound.ctx = node.ctx  # pyright: ignore[reportAttributeAccessIssue]
             return bound
         parameters = self.model.parameters(self.function)
         if node.id in parameters:
@@ -424,7 +426,7 @@ class Filler(ast.NodeTransformer):
         if isinstance(node.value, ast.Name) and node.value.id == "self":
             if key in self.binding:
                 new = copy.deepcopy(self.binding[key])
-                new.ctx = node.ctx  # type: ignore[attr-defined]
+                new.ctx = node.ctx  # pyright: ignore[reportAttributeAccessIssue]
                 return new
             theirs = self.learner.attribute(node.attr, self.model)
             if theirs is not None:
@@ -440,7 +442,8 @@ class Learner:
 
     def __init__(self, code: OwnCode, exercise: Exercise):
         self.code, self.exercise = code, exercise
-        [self.definition] = [each for each in code.tree.body if each.name == code.name]  # type: ignore[attr-defined]
+        named = (each for each in code.tree.body if getattr(each, "name", None) == code.name)
+        [self.definition] = named
         self.functions = functions_of(self.definition)
 
     def function(self, name: str) -> ast.FunctionDef | None:
@@ -565,8 +568,15 @@ def is_another_call(right: ast.AST, wrong: ast.AST) -> bool:
     )
 
 
-def compare_nodes(right, wrong, function, outer, how):
-    if does_nothing(wrong):
+def compare_nodes(
+    right: ast.AST,
+    wrong: ast.AST,
+    function: str,
+    outer: tuple[tuple[ast.AST, ast.AST], ...],
+    how: Way,
+) -> None:
+    """The same for nodes of any type."""
+    if does_nothing(wrong) and isinstance(right, ast.stmt):
         how.missing.append(Missing([right], function))
     elif type(right) is type(wrong):
         compare(right, wrong, function, outer, how)
@@ -583,7 +593,7 @@ def does_nothing(statement: ast.AST) -> bool:
     return isinstance(statement, ast.Pass)
 
 
-def compare_blocks(right, wrong, function, how):
+def compare_blocks(right: list[ast.stmt], wrong: list[ast.stmt], function: str, how: Way) -> None:
     """Two blocks of statements: what became of which?"""
     if len(right) == len(wrong):
         for a, b in zip(right, wrong):

@@ -7,6 +7,7 @@ import ast
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from .mend import Mend, Slot, as_one
 from .own_code import OwnCode
@@ -52,6 +53,7 @@ WITH_AXES = """
     flip roll select index_select gather repeat_interleave movedim unflatten narrow
 """
 AXES = frozenset(WITH_AXES.split())
+Node = TypeVar("Node", bound=ast.AST)
 BINARY = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 WHOLE = (ast.FloorDiv, ast.Mod, ast.Div, ast.Mult)
 BITS = (ast.BitAnd, ast.BitOr, ast.BitXor)
@@ -280,7 +282,7 @@ class Walk:
             yield "number", ast.BinOp(node, ast.Sub(), number(1))
 
     def other_constants(self, about: Place) -> Iterator[tuple[str, ast.expr]]:
-        value = about.node.value  # type: ignore[attr-defined]
+        value = about.node.value  # pyright: ignore[reportAttributeAccessIssue]
         kind = "axis" if about.is_axis else "mask" if about.is_mask else "number"
         if isinstance(value, bool):
             yield "argument", ast.Constant(not value)
@@ -400,7 +402,7 @@ class Place:
 
 
 def other_names(about: Place) -> Iterator[tuple[str, ast.expr]]:
-    name, scope = about.node.id, about.scope  # type: ignore[attr-defined]
+    name, scope = about.node.id, about.scope  # pyright: ignore[reportAttributeAccessIssue]
     if name not in scope.names and name not in scope.parameters:
         for other in related(name):
             yield "call", name_of(other)
@@ -623,7 +625,7 @@ def swapped_pairs(node: ast.AST, held: list[ast.expr], name: str, kind: str) -> 
             changed = list(held)
             changed[i], changed[j] = held[j], held[i]
             is_mask = any("mask" in ast.dump(each) for each in (held[i], held[j]))
-            yield Mend((node.lineno,), "mask" if is_mask else kind, ((Slot(node, name), changed),))  # type: ignore[attr-defined]
+            yield Mend((node.lineno,), "mask" if is_mask else kind, ((Slot(node, name), changed),))  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def other_tests(statement: ast.If) -> Iterator[Mend]:
@@ -650,7 +652,7 @@ def moved_over_the_end(
 # --- Small things ---------------------------------------------------------------------------------
 
 
-def at(new: ast.AST, old: ast.AST):
+def at(new: Node, old: ast.AST) -> Node:
     """A new node that stands where an old one did; one that is there already keeps its place."""
     if hasattr(new, "lineno"):
         return new

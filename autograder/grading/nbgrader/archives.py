@@ -106,7 +106,7 @@ class Allowance:
             raise TooMuchError("too many files would come out of it.")
 
 
-class Stream:
+class Metered:
     """What is read from a file, as long as it is not too much: also what is only skipped.
 
     Args:
@@ -154,7 +154,7 @@ def from_zip(path, folder, left):
                 yield f"{shown(member.filename)} has a password, and was left out."
             else:
                 with archive.open(member) as content:
-                    yield from put(folder, member.filename, Stream(content, left), left)
+                    yield from put(folder, member.filename, Metered(content, left), left)
 
 
 def from_tar(path, folder, left):
@@ -163,7 +163,7 @@ def from_tar(path, folder, left):
     opened = next((way for magic, way in STREAMS.items() if beginning.startswith(magic)), open)
     with opened(path, "rb") as file:
         # What tarfile skips it reads, too: so everything is counted where it comes out.
-        stream = Stream(file, left, MOST_HEADERS)
+        stream = Metered(file, left, MOST_HEADERS)
         # In this mode tarfile only reads, and asks for nothing else of a file.
         with tarfile.open(  # pyright: ignore[reportCallIssue]
             fileobj=stream,  # pyright: ignore[reportArgumentType]

@@ -26,6 +26,7 @@ from nbgrader.utils import is_grade
 from sqlalchemy.exc import OperationalError
 from traitlets import Bool, Enum, Float, Integer, Union
 
+from ...engine.limits import CHANGES
 from ...notebooks import handed_in, submission
 from ...notebooks.plan import asked_of, plan_of, put_back
 from ...notebooks.remarks import remarks
@@ -222,7 +223,7 @@ class SandboxedExecute(InCourse, Execute):
     check_seconds = Float(10.0, help="What one check may take.").tag(config=True)
     total_seconds = Float(300.0, help="What one notebook may take.").tag(config=True)
     changes = Integer(
-        200,
+        CHANGES,
         help="Answers that are asked of changed versions of a wrong one, to find its line; 0 to "
         "find none.",
     ).tag(config=True)

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...notebooks import submission
 from ...notebooks.plan import asked_of
+from ...notebooks.submission import grade_id_of
 from .. import records
 from ..asserts import forgeable
 from ..nbgrader.classroom import Classroom, CourseError
 from ..nbgrader.scores import full_name, standings
 from .examples import told
 from .page import page
+from .shown import cells_in_file, graded_file, source_of, unnamed_of
 from .similar import like_the_model, near_identical
+from .unnamed import Unnamed, cells_in
 
 WRITTEN, COULD_NOT = 0, 2  # exit codes
 FOLDER = "reports"
@@ -90,6 +92,10 @@ class Item:
         points: of all, the lowest first.
         empty: how many left it as it was; None if that cannot be known.
         unexplained: how many are wrong in a way of no known kind.
+        untried: how many could not be tried to the end: no such name, stopped, or ended. What is
+            wrong with these is known to nobody: it may be the consequence of something else.
+        ungrouped: how many of the unexplained come from records that do not say what they look
+            like, nor whether they could be tried.
         waiting: who is still to be graded by hand.
     """
 
@@ -99,6 +105,8 @@ class Item:
     points: list[float]
     empty: int | None = None
     unexplained: int | None = None
+    untried: int | None = None
+    ungrouped: int = 0
     waiting: list[str] = field(default_factory=list)
 
     @property
@@ -139,6 +147,7 @@ class Facts:
         groups: of near-identical submissions.
         models: {student: share} who wrote nearly the course's own solution.
         cells: {(notebook, cell): its name} of what was compared, of so many submissions.
+        unnamed: groups of answers that are wrong in the same way, for which there is no name.
         notices: about the grading as a whole.
         protections: [(protection, how many)], the most frequent first.
     """
@@ -154,6 +163,7 @@ class Facts:
     absent: list[str]
     items: list[Item]
     misconceptions: list[Misconception]
+    unnamed: list[Unnamed]
     looks: dict[str, list[str]]
     groups: list
     models: dict[str, float]
@@ -170,6 +180,10 @@ class Facts:
     @property
     def median(self):
         return statistics.median(self.points.values()) if self.points else 0.0
+
+    @property
+    def ungrouped(self):
+        return sum(item.ungrouped for item in self.items)
 
     @property
     def waiting(self):
@@ -195,8 +209,7 @@ def facts_of(classroom):
     """The Facts about an assignment."""
     graded = standings(classroom.session, classroom.row)
     plans = classroom.plans()
-    kept = newest(classroom.root, classroom.assignment)
-    kept = {student: record for student, record in kept.items() if student in graded}
+    kept = records_of(classroom, graded)
     handed = {each.student: each for each in classroom.handed_in()}
     enrolled = {student.id: student for student in classroom.book.students}
     template = template_of(plans)
@@ -215,6 +228,7 @@ def facts_of(classroom):
         absent=sorted(set(enrolled) - set(graded) - set(handed)),
         items=items_of(graded, plans, seen, sources, template),
         misconceptions=misconceptions_of(kept),
+        unnamed=unnamed_of(classroom, kept),
         looks=looks_of(graded, kept),
         groups=groups,
         models=like_the_model(sources, template, models_of(classroom, template)),
@@ -226,6 +240,12 @@ def facts_of(classroom):
         ).most_common(),
         notices=notices_of(classroom, graded, kept, plans),
     )
+
+
+def records_of(classroom, graded):
+    """{student: the newest record} of those who are graded."""
+    kept = newest(classroom.root, classroom.assignment)
+    return {student: record for student, record in kept.items() if student in graded}
 
 
 def template_of(plans):
@@ -264,11 +284,13 @@ def whole(about):
     """What the report needs of one notebook's record; KeyError if it is not there."""
     kept = {name: about[name] for name in ("seconds", "memory", "events", "troubles", "level")}
     names = ("grade_id", "exercise", "points", "max_points", "diagnosis", "shortcut")
-    return kept | {"cells": [{name: cell[name] for name in names} for cell in about["cells"]]}
+    cells = [{name: cell[name] for name in names} | new_in(cell) for cell in about["cells"]]
+    return kept | {"cells": cells}
 
 
-def cells_in(record):
-    return [cell for notebook in record["notebooks"].values() for cell in notebook["cells"]]
+def new_in(cell):
+    """What records do not say of old."""
+    return {name: cell[name] for name in ("unnamed",) if name in cell}
 
 
 def protections_of(record):
@@ -277,36 +299,22 @@ def protections_of(record):
 
 def sources_of(classroom, students, template):
     """{student: {(notebook, cell): text}} of the solution cells, as they were graded."""
-    found, step = {}, classroom.directory.autograded_directory
+    found = {}
     notebooks = {name for name, _ in template}
     for student in students:
         texts = {}
         for notebook in notebooks:
-            for place in (step, classroom.directory.submitted_directory):
-                path = classroom.path(place, student) / f"{notebook}.ipynb"
-                if path.is_file():
-                    texts |= cells_of(path, notebook, template)
-                    break
+            path = graded_file(classroom, student, notebook)
+            texts |= cells_of(path, notebook, template) if path else {}
         found[student] = texts
     return found
 
 
 def cells_of(path, notebook, template):
     """{(notebook, cell): text} of one file's solution cells; nothing if it cannot be read."""
-    try:
-        if path.is_symlink() or path.stat().st_size > submission.LARGEST_FILE:
-            return {}
-        cells = submission.cells_of(submission.parsed(submission.text_of(path.read_bytes())))
-    except (submission.UnreadableError, OSError):
-        return {}
-    named = (((notebook, submission.grade_id_of(cell)), cell) for cell in cells)
-    return {key: text_in(cell) for key, cell in named if key in template}
-
-
-def text_in(cell):
-    source = cell.get("source")
-    lines = source if isinstance(source, list) else [source]
-    return "".join(line for line in lines if isinstance(line, str))
+    cells = cells_in_file(path)
+    named = (((notebook, grade_id_of(cell)), cell) for cell in cells)
+    return {key: source_of(cell) for key, cell in named if key in template}
 
 
 def models_of(classroom, template):
@@ -342,11 +350,17 @@ def items_of(graded, plans, seen, sources, template):
                 item.empty = len(empty)
             mine = {s: seen[s, cell.grade_id] for s in scores if (s, cell.grade_id) in seen}
             if mine:
-                item.unexplained = sum(
-                    c["points"] < c["max_points"] and not c["diagnosis"] and s not in empty
-                    for s, c in mine.items()
-                )
+                count(item, [about for student, about in mine.items() if student not in empty])
     return items
+
+
+def count(item, cells):
+    """How many answers are wrong in their own way, as the records of a check's cell say."""
+    wrong = [c for c in cells if c["points"] < c["max_points"] and not c["diagnosis"]]
+    untried = sum(cell.get("unnamed") == {} for cell in wrong)
+    item.unexplained = len(wrong) - untried
+    item.ungrouped = sum("unnamed" not in cell for cell in wrong)
+    item.untried = None if item.ungrouped else untried
 
 
 def name_and_kind(cell):

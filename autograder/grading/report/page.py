@@ -11,7 +11,9 @@ from itertools import groupby
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ...engine.course import current
+from ...engine.repairs.mend import KINDS
 from ...notebooks.characters import marked
+from .shown import MOST_GROUPS
 
 BINS = 10
 FEW_NAMES = 12
@@ -27,6 +29,7 @@ def page(facts):
         ("points", "Points", facts.points and facts.most),
         ("exercises", "Exercises", exact or others),
         ("misconceptions", "Misconceptions", facts.misconceptions),
+        ("unnamed", "Wrong without a name", facts.unnamed or facts.ungrouped),
         ("by-hand", "To be graded by hand", facts.waiting),
         ("looks", "Who needs a look", facts.points),
         ("similar", "Near-identical submissions", facts.compared > 1),
@@ -43,6 +46,9 @@ def page(facts):
         others=others,
         looks=by_reasons(facts.looks),
         few=FEW_NAMES,
+        shown=facts.unnamed[:MOST_GROUPS],
+        left=facts.unnamed[MOST_GROUPS:],
+        kinds=KINDS,
     )
     return marked(html)
 

@@ -121,6 +121,17 @@ def test_what_is_wrong_in_a_file_is_told_with_its_line(text, sentence):
     assert sentence in told(text)
 
 
+def test_a_blank_that_is_left_is_told():
+    """As drafts of `autograder learn` have them."""
+    draft = "### …\n    - a = 1\n    + a = 2\n…\n**Look:** …\n"
+    filled = draft.replace("### …", "### a_name").replace("\n…\n", "\nIt is so.\n")
+    assert "`…` is no name for a mistake" in told(draft)
+    assert "nothing is said to those" in told(draft.replace("### …", "### a_name"))
+    assert "**Look:** is missing" in told(filled)
+    [mistake] = parsed(filled.replace("**Look:** …", "**Look:** Is it …?"), PATH)
+    assert mistake.look == "Is it …?"
+
+
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(MistakeFileError, match=r"softmax.md, line 1: it cannot be read"):
         mistake_files.read(tmp_path / "softmax.md")

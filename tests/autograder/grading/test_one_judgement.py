@@ -186,7 +186,7 @@ def test_at_home_and_in_class_an_answer_earns_the_same_and_is_told_the_same(
 
 
 def there_are_enough_of_them_and_all_kinds(course, at_home):
-    assert len(list((course / "submitted").rglob("*.ipynb"))) == STUDENTS * len(TAUGHT) >= 200
+    assert len(list((course / "submitted").rglob("*.ipynb"))) == STUDENTS * len(TAUGHT)
     full = {f"check_{e.name}": e.max_score for x in TAUGHT for e in exercises_of(x.module)}
     scores = [(points, full.get(key[2])) for key, (points, _) in at_home.items()]
     assert sum(points == most for points, most in scores) > 300

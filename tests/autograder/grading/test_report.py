@@ -7,12 +7,14 @@ import json
 import os
 import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
 
 from autograder.doors.terminal import main
+from autograder.engine.likeness import Likeness
 from autograder.grading import records, seeds
 from autograder.grading.nbgrader.classroom import Classroom
 from autograder.grading.report import facts as report
@@ -20,6 +22,7 @@ from autograder.grading.report.examples import told
 from autograder.grading.report.page import TEMPLATES
 from autograder.grading.report.page import page as page_from
 from autograder.grading.report.similar import Group
+from autograder.grading.report.unnamed import Unnamed
 from autograder.notebooks.characters import UNSEEN, marked
 from course.checks import all_exercises
 
@@ -240,11 +243,13 @@ def test_all_known_mistakes_can_be_said_without_holes():
 def test_hardest_exercises_first(course, page):
     rows = page.table("Exercise")
     assert list(rows) == ["attention.softmax", "attention.padding_mask", "attention.causal_mask"]
-    full, mean, empty, unknown = rows["attention.softmax"]
+    full, mean, empty, unknown, untried = rows["attention.softmax"]
     assert (full, mean) == ("50 %", f"{(8 + 8 + 3 + 3 + 4 + 8) / 6:.1f} of 8")
     assert empty == "3"  # Cy's is untouched; of Di and Nora there is nothing
     assert rows["attention.causal_mask"][3] == "1"  # Ed's, of no known kind
     assert unknown == "0"
+    assert untried == "0"
+    assert rows["attention.causal_mask"][4] == "?"  # an old record does not say
     others = page.table("Beside the exercises")
     assert others["Quiz: quiz_attention"] == ["67 %", "3 of 4", "6"]
     assert others["In words: in_words"] == ["50 %", "4 of 5", "2"]
@@ -419,6 +424,12 @@ def all_of_it(facts, text):
         ungraded=[text],
         items=each(facts.items, name=text, waiting=[text]),
         misconceptions=each(facts.misconceptions, **mistake, students=[text, text]),
+        unnamed=[
+            Unnamed(
+                *(1, text, Likeness(), [text, text], 3, [1.0, 2.0], 8.0),
+                *(Counter({(text, text): 1}), [text], text, text),
+            )
+        ],
         looks={student: [text] for student in (*facts.points, text)} | {"alone": [text, text]},
         groups=[Group((text, text), 0.9, 30, (("notebook", "cell"),), False)],
         models={text: 0.9},

@@ -83,6 +83,6 @@ def test_nor_does_its_warden_end_it_meanwhile(monkeypatch):
     keeper.cgroup, keeper.least = None, 0
     keeper.warm = SimpleNamespace(ask=lambda request, _: asked.append(request))
     hello = {"layers": []}
-    monkeypatch.setattr(keepers.wire.Line, "receive", lambda line, deadline: hello)
+    monkeypatch.setattr(keepers.wire.Connection, "receive", lambda line, deadline: hello)
     keeper.ask_for_box(LIMITS, "", least=0, own_root=True).close()
     assert asked[0]["total"] >= LIMITS.total + AN_HOUR

@@ -1,0 +1,117 @@
+"""An exercise is given back its stub, and what was written is kept."""
+
+import json
+
+import pytest
+
+from course import reset, work
+from course.build import ROOT
+from course.checks import find
+from course.lesson import lessons
+from course.notebook import learners, text_of
+from course.stubs import file_of, stub_of
+
+SOFTMAX = find("softmax")
+MINE = "def softmax(x, dim=-1):\n    return x.exp() / x.exp().sum(dim, keepdim=True)  # Ana's"
+[LESSON] = [lesson for lesson in lessons(ROOT / "notebooks" / "lessons") if lesson.number == 1]
+
+
+@pytest.fixture
+def says(monkeypatch):
+    """What whoever sits there types."""
+
+    def answer(text):
+        monkeypatch.setattr("builtins.input", lambda asked: text)
+
+    answer("y")
+    return answer
+
+
+@pytest.fixture
+def solved(learner):
+    """(exercises/attention.py, the notebook), with a softmax in both."""
+    path, book = learner / "attention.py", learner.parent / "notebooks" / "01_attention.ipynb"
+    path.write_text(path.read_text().replace(stub_of(SOFTMAX), MINE))
+    notebook = learners(LESSON)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == "softmax":
+            cell.source = MINE
+    notebook.cells[0].source += "\nA note of mine."
+    book.write_text(text_of(notebook))
+    work.change_record(learner, SOFTMAX.id, tries=3, best=6, of=6, kept=MINE)
+    return path, book
+
+
+def test_the_stub_is_back_in_both_and_nothing_is_lost(solved, says, capsys):
+    path, book = solved
+    assert reset.main("softmax") == 0
+    assert path.read_text() == file_of("attention")
+    cells = json.loads(book.read_text())["cells"]
+    assert stub_of(SOFTMAX) in ["".join(cell["source"]) for cell in cells]
+    assert "A note of mine." in "".join(cells[0]["source"])
+    [kept] = (path.parent / "before").iterdir()
+    assert kept.read_text().count(MINE) == 2
+    assert work.records(path.parent) == {}
+    said = capsys.readouterr().out
+    assert "exercises/attention.py: 2 lines" in said
+    assert "notebooks/01_attention.ipynb: 2 lines" in said
+    assert "softmax is a stub again." in said
+
+
+def test_a_version_that_was_kept_with_its_whole_cell_goes_whole(learner, says):
+    path = learner / "attention.py"
+    cell = f"import math\n\n\ndef helper():\n    return math.e\n\n\n{MINE}"
+    path.write_text(path.read_text().replace(stub_of(SOFTMAX), cell))
+    work.change_record(learner, SOFTMAX.id, kept=cell)
+    assert reset.main("attention.softmax") == 0
+    assert path.read_text() == file_of("attention")
+
+
+@pytest.mark.parametrize("typed", ["", "n", "nein"])
+def test_without_a_yes_nothing_is_changed(solved, says, typed, capsys):
+    before = [each.read_text() for each in solved]
+    says(typed)
+    assert reset.main("softmax") == 0
+    assert [each.read_text() for each in solved] == before
+    assert not (solved[0].parent / "before").exists()
+    assert capsys.readouterr().out.endswith("Nothing was changed.\n")
+
+
+def test_nobody_sits_there(solved, monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", eof)
+    assert reset.main("softmax") == 0
+    assert "Nothing was changed." in capsys.readouterr().out
+
+
+def eof(asked):
+    raise EOFError
+
+
+def test_a_stub_stays_one(learner, capsys):
+    assert reset.main("softmax") == 0
+    assert capsys.readouterr().out == "softmax is a stub already: there is nothing to give back.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("attention.py", "def softmax(:\n", "cannot be read as Python. Nothing was changed."),
+        ("../notebooks/01_attention.ipynb", "no notebook", "cannot be read as a notebook"),
+    ],
+)
+def test_what_cannot_be_read_stays_as_it_is(learner, says, capsys, name, text, said):
+    (learner / name).write_text(text)
+    assert reset.main("softmax") == 2
+    assert said in capsys.readouterr().err
+    assert (learner / name).read_text() == text
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are(learner, capsys):
+    assert reset.main("sofmax") == 2
+    assert "no exercise called 'sofmax'; there are: attention.softmax" in capsys.readouterr().err
+
+
+def test_where_no_course_lies_it_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert reset.main("softmax") == 2
+    assert "no folder exercises/" in capsys.readouterr().err
