@@ -15,14 +15,14 @@ from .advice import advice
 from .broken_course import BrokenCourseError
 from .compare import Difference, differences
 from .course import current
-from .diagnose import BESIDES, Diagnosis, Record, diagnose
+from .diagnose import BESIDES, Diagnosis, Record, diagnose, promised
 from .exam import Exam, Question
 from .exercise import Exercise, Property
 from .isolation import undisturbed
 from .learner_lines import Line
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
-from .repairs import proof
+from .repairs import naming, proof
 from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing, precision
 from .trial import NOTHING, PIECES, Answer, Implementation, Problem, describe, is_stub
@@ -40,6 +40,8 @@ STANDS_IN = (
     "This is the course's own {name}, which stands in for yours until yours is right. Run the cell "
     "with your own version again, and then this one."
 )
+# How what is said of one mistake after the other begins.
+ORDER = ("", "There is a second thing: ", "There is a third thing: ")
 LET_OTHERS = (
     "Your code calls the course's own {names}. What comes later may be built on it; this exercise "
     "asks you to write `{name}` yourself."
@@ -82,7 +84,7 @@ def sit(
             verdict = verdict_on(exam, subject, records)
             if not subject.trusted:
                 mending = limits.MENDING if mending is None else mending
-                prove(verdict, exercise, subject, records, mending)
+                prove(verdict, exam, subject, records, mending)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -272,21 +274,21 @@ def explain_broken(
             diagnosis = diagnose(exam, subject, records, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
-    if diagnosis.record is None:
-        describe_broken(verdict, exam.exercise, subject, broken)
+    if diagnosis.mistakes:
+        name_mistakes(verdict, exam.exercise, subject, diagnosis)
     else:
-        name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record)
+        describe_broken(verdict, exam.exercise, subject, broken)
 
 
 def prove(
     verdict: Verdict,
-    exercise: Exercise,
+    exam: Exam,
     subject: Subject,
     records: list[Record],
     seconds: float,
     most: float = float("inf"),
 ) -> None:
-    """Find the line where the mistake is, and say so.
+    """Find the line where the mistake is, and say so; and name it, if only that could tell it.
 
     Args:
         verdict: what is known without that.
@@ -294,45 +296,79 @@ def prove(
     """
     if verdict.diagnosis in SHORTCUTS or is_stub(records[-1].answer) or verdict.passed:
         return
+    exercise = exam.exercise
     named = tuple(filter(None, (verdict.diagnosis, verdict.also)))
-    found = proof.spots(exercise, subject, records, named, seconds, most)
+    if seconds <= 0 or most <= 0:
+        return
+    likely = naming.likeliest(exam, records) if not named else []
+    found = proof.spots(exercise, subject, records, named, likely, seconds, most)
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
+        name_what_was_undone(verdict, exam, subject, records, found)
         verdict.spots = found
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
-        verdict.explanation.append(proof.says(found, bool(verdict.diagnosis and not verdict.also)))
+        only_one = bool(verdict.diagnosis and not verdict.also and not verdict.more)
+        verdict.explanation.append(proof.says(found, only_one))
+
+
+def name_what_was_undone(
+    verdict: Verdict,
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    found: list[proof.Spot],
+) -> None:
+    """Name the mistakes that were undone to make everything right, if nobody knew them before."""
+    diagnosis = None if verdict.diagnosis else naming.proven(exam, records, found)
+    if diagnosis is not None:
+        verdict.explanation, verdict.line = [], None
+        verdict.name, verdict.yours, verdict.expected = "", None, None
+        name_mistakes(verdict, exam.exercise, subject, diagnosis)
 
 
 def name_mistakes(
-    verdict: Verdict, exercise: Exercise, diagnosis: Diagnosis, record: Record
+    verdict: Verdict, exercise: Exercise, subject: Subject, diagnosis: Diagnosis
 ) -> None:
-    """Say which mistakes were made, and what else is seen that they do not do.
-
-    Args:
-        record: where the first one shows best.
-    """
-    seen = seen_in(exercise, record)
-    for number, mistake in enumerate(diagnosis.mistakes):
-        says = seen.fill(mistake.says)
-        verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
-        verdict.explanation.append(seen.fill(mistake.look))
+    """Say which mistakes were made, and what else is seen that they do not do."""
+    verdict.more = diagnosis.before is not None
+    if diagnosis.before:
+        record, difference = diagnosis.before
+        promise = exercise.properties[promised(exercise, record, difference.aspect)]
+        describe_place(verdict, exercise, subject, promise, diagnosis.before)
+    order = ORDER[1:] if diagnosis.before else ORDER
+    for begins, mistake, place in zip(order, diagnosis.mistakes, diagnosis.places):
+        seen = seen_in(exercise, place)
+        verdict.explanation += [begins + seen.fill(mistake.says), seen.fill(mistake.look)]
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
     for other, difference in diagnosis.besides:
         verdict.explanation.append(explain(seen_in(exercise, other), difference))
-    show(verdict, record)
+    if not diagnosis.before:
+        show(verdict, diagnosis.places[0])
 
 
 def describe_broken(verdict: Verdict, exercise: Exercise, subject: Subject, broken: Broken) -> None:
     """Describe the first property that is broken."""
-    name, (record, difference) = next(iter(broken.items()))
+    name, place = next(iter(broken.items()))
+    promise = next(promise for promise in exercise.properties if promise.name == name)
+    describe_place(verdict, exercise, subject, promise, place)
+
+
+def describe_place(
+    verdict: Verdict,
+    exercise: Exercise,
+    subject: Subject,
+    promise: Property,
+    place: tuple[Record, Difference],
+) -> None:
+    """Describe how a promise is broken in some place."""
+    record, difference = place
     seen = seen_in(exercise, record)
     verdict.explanation.append(explain(seen, difference))
     if difference.aspect == "error":  # whether the method is right is not known
         explain_problem(verdict, subject, seen, difference.yours)
         return
-    promise = next(promise for promise in exercise.properties if promise.name == name)
     if promise.look and not precision(seen, difference):
         verdict.explanation.append(seen.fill(promise.look))
     show(verdict, record)

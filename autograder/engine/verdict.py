@@ -25,6 +25,7 @@ class Verdict:
         seed: with which the same check can be had again; None where that is not told.
         diagnosis: id of the mistake that was recognised, or None.
         also: id of a second one.
+        more: is something told before them that they do not explain?
         works, missing: what the properties that hold, and that do not hold, promise.
         explanation: paragraphs: what happened, and what to look at next.
         line: the learner's line where it happened, if that is certain.
@@ -43,6 +44,7 @@ class Verdict:
     seed: int | None = 0
     diagnosis: str | None = None
     also: str | None = None
+    more: bool = False
     works: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     explanation: list[str] = field(default_factory=list)

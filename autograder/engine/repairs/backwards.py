@@ -12,7 +12,7 @@ import ast
 import copy
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..exercise import Exercise
@@ -71,7 +71,7 @@ def backwards(exercise: Exercise, ways: Iterable[str], code: OwnCode) -> Iterato
     for way in ways:
         how = model.way(way)
         if how is not None:
-            yield from undone(how, model, learner)
+            yield from undone(how, model, learner, way)
 
 
 def grafts(exercise: Exercise, code: OwnCode) -> Iterator[Mend]:
@@ -104,17 +104,22 @@ def kinds_of(exercise: Exercise, ways: Iterable[str]) -> set[str]:
     return {kind_of(pair) for how in found for pair in how.pairs}
 
 
-def undone(how: Way, model: Model, learner: Learner) -> Iterator[Mend]:
+def undone(how: Way, model: Model, learner: Learner, way: str = "") -> Iterator[Mend]:
     """The changes that undo a mistake: all of its parts at once, or one of them, as the learner may
-    have made only this one."""
+    have made only this one.
+
+    Args:
+        way: what it is called.
+    """
     places = [list(itertools.islice(undoings(pair, model, learner), 40)) for pair in how.pairs]
     gaps = [list(itertools.islice(put_in(gap, model, learner), 40)) for gap in how.missing]
     parts = [*places, *gaps, *(list(taken_out(extra, model, learner)) for extra in how.extra)]
     if len(parts) > 1 and all(parts):
-        yield from all_at_once(parts)
-    yield from itertools.chain.from_iterable(parts)
+        yield from (replace(mend, undoes=way) for mend in all_at_once(parts))
+    whole = way if len(parts) == 1 else ""
+    yield from (replace(mend, undoes=whole) for mend in itertools.chain.from_iterable(parts))
     for mends in places:
-        yield from everywhere(mends)
+        yield from (replace(mend, undoes=whole) for mend in everywhere(mends))
 
 
 def everywhere(mends: list[Mend]) -> Iterator[Mend]:
