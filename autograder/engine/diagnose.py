@@ -86,7 +86,7 @@ def diagnose(
     """
     for is_like in (is_explained, is_resembled):
         search = Search(exam, records, patience, is_like)
-        found = search.best_of(search.single_mistakes(subject))
+        found = search.best_of(search.single_mistakes(subject), subject)
         if found is not None:
             return found
     return Diagnosis()
@@ -110,10 +110,14 @@ class Search:
         self.failing = [record for record in records if record.found]
         self.right = [record for record in records if not record.found]
 
-    def single_mistakes(self, subject: Subject) -> Found:
-        """The mistakes that explain something alone, and are not contradicted."""
+    def single_mistakes(self, subject: Subject, among: list[Record] | None = None) -> Found:
+        """The mistakes that explain something alone, and are not contradicted.
+
+        Args:
+            among: failing records, one of which they have to explain.
+        """
         found: Found = {}
-        for pivot in pivots(self.failing):
+        for pivot in pivots(among or self.failing):
             for way in suspects(self.exercise, subject, pivot.probe, self.ways, self.is_like):
                 if (way,) not in found and self.explains((way,), pivot):
                     found[way,] = self.explained_by((way,))
@@ -121,7 +125,7 @@ class Search:
                 break
         return {names: explained for names, explained in found.items() if explained}
 
-    def best_of(self, alone: Found) -> Diagnosis | None:
+    def best_of(self, alone: Found, subject: Subject) -> Diagnosis | None:
         """What to tell of mistakes each of which explains something alone."""
         whole = {names: found for names, found in alone.items() if self.is_complete(found)}
         if whole:
@@ -135,9 +139,22 @@ class Search:
             both = self.conclude(self.pairs_with(first, partly[first]))
             if both:
                 return both
-        best = max(map(len, partly.values()), default=0)
-        most = {names: found for names, found in partly.items() if len(found) == best}
-        return self.conclude(most)
+        most = one_of(self.exercise, those_that_explain_most(partly))
+        return self.beside(*most, subject) if most else None
+
+    def beside(self, names: Names, explained: list[Record], subject: Subject) -> Diagnosis | None:
+        """What to tell of a mistake that explains a part, if another explains another part."""
+        left = self.rest(names, explained)
+        others = self.single_mistakes(subject, left) if left and not self.is_late() else {}
+        apart = {
+            other: found
+            for other, found in others.items()
+            if tell(found) and not any(record in explained for record in found)
+        }
+        second = one_of(self.exercise, those_that_explain_most(apart))
+        if second is None:
+            return self.conclude({names: explained})
+        return self.conclude({(*names, *second[0]): explained + second[1]})
 
     def rest(self, names: Names, explained: list[Record]) -> list[Record]:
         """What is wrong and neither explained by these mistakes nor follows from them."""
@@ -185,7 +202,12 @@ class Search:
         names = tuple(sorted(names, key=self.turn))
         mistakes = tuple(self.exercise.mistake(name) for name in names)
         places = tuple(self.best_place(name, explained) for name in names)
-        own = set().union(*(self.exam.aspects_of(names, record.probe) for record in explained))
+        own = {
+            aspect
+            for name in names
+            for record in explained
+            for aspect in self.exam.aspects_of((name,), record.probe)
+        }
         beside = BESIDES if self.is_like is is_explained else BESIDES | STATE
         besides = {
             difference.aspect: (record, difference)
@@ -206,7 +228,8 @@ class Search:
             (
                 promised(self.exercise, record, aspect)
                 for record in self.failing
-                for aspect in self.exam.aspects_of(names, record.probe)
+                for name in names
+                for aspect in self.exam.aspects_of((name,), record.probe)
             ),
             default=len(self.exercise.properties),
         )
@@ -366,6 +389,11 @@ def certain(records: list[Record]) -> bool:
         for record in records
         for difference in record.found
     )
+
+
+def those_that_explain_most(found: Found) -> Found:
+    most = max(map(len, found.values()), default=0)
+    return {names: explained for names, explained in found.items() if len(explained) == most}
 
 
 def one_of(exercise: Exercise, found: Found) -> tuple[Names, list[Record]] | None:
