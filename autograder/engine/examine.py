@@ -23,6 +23,7 @@ from .learner_lines import Line
 from .limits import SECONDS, OutOfTime, time_limit
 from .ready_made import refused
 from .repairs import naming, proof
+from .repairs.own_code import OwnCode
 from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing, precision
 from .trial import NOTHING, PIECES, Answer, Implementation, Problem, describe, is_stub
@@ -304,7 +305,7 @@ def prove(
     found = proof.spots(exercise, subject, records, named, likely, seconds, most)
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
-        name_what_was_undone(verdict, exam, subject, records, found)
+        name_what_was_undone(verdict, exam, subject, records, found, code)
         verdict.spots = found
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
@@ -318,9 +319,10 @@ def name_what_was_undone(
     subject: Subject,
     records: list[Record],
     found: list[proof.Spot],
+    code: OwnCode,
 ) -> None:
     """Name the mistakes that were undone to make everything right, if nobody knew them before."""
-    diagnosis = None if verdict.diagnosis else naming.proven(exam, records, found)
+    diagnosis = None if verdict.diagnosis else naming.proven(exam, records, found, code)
     if diagnosis is not None:
         verdict.explanation, verdict.line = [], None
         verdict.name, verdict.yours, verdict.expected = "", None, None

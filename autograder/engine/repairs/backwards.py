@@ -19,7 +19,7 @@ from ..exercise import Exercise
 from ..mistakes import edited_source
 from .everyday import AXES, at, is_named, names_bound, number, tail
 from .mend import Mend, Slot, as_one
-from .own_code import OwnCode
+from .own_code import OwnCode, names_in
 
 CONTEXT = 3  # so many steps further out, too, is looked for what a mistake looks like
 MOST_TOGETHER = 24
@@ -224,6 +224,24 @@ def taken_out(extra: Extra, model: Model, learner: Learner) -> Iterator[Mend]:
             if model.unified(extra.statement, statement, free) is not None:
                 rest = [*block[:index], *block[index + 1 :]] or [at(ast.Pass(), statement)]
                 yield Mend((statement.lineno,), "step too many", ((Slot(parent, name), rest),))
+    yield from unwrapped(extra.statement, free, model, learner)
+
+
+def unwrapped(
+    statement: ast.stmt, free: set[str], model: Model, learner: Learner
+) -> Iterator[Mend]:
+    """What does not belong there need be no line of its own: where `x = f(x)` is too much, `f(x)`
+    is so anywhere, and x will do."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+        return
+    name, value = statement.targets[0].id, statement.value
+    if isinstance(value, ast.Name) or name not in {*names_in(value)}:
+        return
+    for slot, node in learner.nodes(type(value)):
+        binding = model.unified(value, node, free)
+        if binding is not None:
+            inner = at(bare_places(copy.deepcopy(binding[name])), node)
+            yield Mend((node.lineno,), "part too many", ((slot, inner),))
 
 
 def put_in(missing: Missing, model: Model, learner: Learner) -> Iterator[Mend]:

@@ -11,7 +11,9 @@ from ..compare import ASPECTS
 from ..diagnose import Diagnosis, Names, Record, Search, is_explained, pivots
 from ..exam import Exam, kept_of
 from ..mistakes import ways_of
-from .proof import Spot
+from .backwards import backwards
+from .own_code import OwnCode
+from .proof import Spot, changed
 
 ALIKE = 0.7  # of the probes in which the one shows or the other is wrong, in so many both
 # So many answers are asked for at most, at home and in class, before a name counts: whoever hands
@@ -21,24 +23,26 @@ FIRST = 160
 
 def likeliest(exam: Exam, records: list[Record]) -> list[str]:
     """The ways of making mistakes; those first that show where something is wrong, and as what."""
+    return sorted(ways_of(exam.exercise), key=lambda way: how_unlikely(exam, way, records))
+
+
+def how_unlikely(exam: Exam, way: str, records: list[Record]) -> int:
+    """0 if a mistake shows in the cheapest probe that fails, and in the same respect."""
     always = kept_of(exam.exercise, exam.device).always
     pivot = pivots([record for record in records if record.found])[0]
-    wrong = pivot.found[0].aspect
-
-    def how_unlikely(way: str) -> int:
-        aspects = always.aspects_of((way,), pivot.probe)
-        return 2 if not aspects else int(most_basic(aspects) != wrong)
-
-    return sorted(ways_of(exam.exercise), key=how_unlikely)
+    aspects = always.aspects_of((way,), pivot.probe)
+    return 2 if not aspects else int(most_basic(aspects) != pivot.found[0].aspect)
 
 
-def proven(exam: Exam, records: list[Record], spots: list[Spot]) -> Diagnosis | None:
+def proven(exam: Exam, records: list[Record], spots: list[Spot], code: OwnCode) -> Diagnosis | None:
     """The mistakes that were undone to make everything right; None if they may not be named."""
-    if not all(spot.undoes and spot.asked <= FIRST for spot in spots):
-        return None
     names = tuple(spot.undoes for spot in spots)
+    if len(spots) == 1 and not names[0]:
+        names = (same_change(exam, records, spots[0], code),)
+    if not all(names) or any(spot.asked > FIRST for spot in spots):
+        return None
     mistakes = {exam.exercise.mistake(name).id for name in names}
-    if not names or len(mistakes) < len(names) or not show_alike(exam, names, records):
+    if len(mistakes) < len(names) or not show_alike(exam, names, records):
         return None
     search = Search(exam, records, 0.0, is_explained)
     names = tuple(sorted(names, key=search.turn))
@@ -47,6 +51,18 @@ def proven(exam: Exam, records: list[Record], spots: list[Spot]) -> Diagnosis | 
         return None
     found = tuple(search.best_place(name, alike) for name, alike in zip(names, places))
     return Diagnosis(tuple(exam.exercise.mistake(name) for name in names), found)
+
+
+def same_change(exam: Exam, records: list[Record], spot: Spot, code: OwnCode) -> str:
+    """The way of making a mistake whose undoing gives the same code as a change that was found by
+    other means; "" if there is none."""
+    if spot.leads:
+        return ""
+    likely = [way for way in ways_of(exam.exercise) if not how_unlikely(exam, way, records)]
+    for mend in backwards(exam.exercise, likely, code):
+        if mend.undoes and {*mend.lines} & {*spot.lines} and changed(code, mend) == spot.code:
+            return mend.undoes
+    return ""
 
 
 def show_alike(exam: Exam, names: Names, records: list[Record]) -> bool:

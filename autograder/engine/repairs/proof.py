@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..exercise import Exercise
 from ..mistakes import ways_of
 from .backwards import backwards, bare, grafts, kinds_of
 from .everyday import everyday
-from .mend import KINDS, Mend
+from .mend import KINDS, Mend, as_one
 from .own_code import OwnCode
 from .search import Search, Workshop
 
@@ -33,6 +33,7 @@ class Spot:
         leads: may it be in one of the lines that lead to this one, as well?
         undoes: the way of making a mistake that the change undoes, and wholly; "" if none.
         asked: so many answers it took to find it.
+        code: what becomes of the learner's tree with everything changed.
     """
 
     lines: tuple[int, ...]
@@ -41,6 +42,7 @@ class Spot:
     leads: bool = False
     undoes: str = ""
     asked: int = 0
+    code: str = ""
 
     def says(self) -> str:
         """As it stands in a sentence: "in line 4: which axis is meant"."""
@@ -77,8 +79,8 @@ def spots(
         search = Search(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
         found = search.one() or search.two()
         if found:
-            found = [known(mend, backwards(exercise, likely, code), code) for mend in found]
-            return [data_of(mend) | {"asked": search.asked} for mend in found]
+            more = {"asked": search.asked, "code": changed(code, as_one(found))}
+            return [data_of(mend) | more for mend in found]
         propose = functools.partial(grafts, exercise, code)
         rest = 1 - MOST_OF_IT
         found = Search(code, records, workshop, propose, rest * seconds, rest * most).one()
@@ -95,16 +97,6 @@ def data_of(mend: Mend) -> dict[str, Any]:
         "below": mend.below,
         "undoes": mend.undoes,
     }
-
-
-def known(found: Mend, undoing: Iterator[Mend], code: OwnCode) -> Mend:
-    """A change that was found, or one that undoes a known mistake and gives the same code."""
-    if found.undoes:
-        return found
-    wanted = changed(code, found)
-    near = (mend for mend in undoing if mend.undoes and {*mend.lines} & {*found.lines})
-    same = (mend for mend in near if changed(code, mend) == wanted)
-    return replace(found, undoes=next((mend.undoes for mend in same), ""))
 
 
 def changed(code: OwnCode, mend: Mend) -> str:
