@@ -199,7 +199,7 @@ class Search:
         if only is None:
             return None
         names, explained = only
-        names = tuple(sorted(names, key=self.turn))
+        names = names if len(names) == 1 else tuple(sorted(names, key=self.turn))
         mistakes = tuple(self.exercise.mistake(name) for name in names)
         places = tuple(self.best_place(name, explained) for name in names)
         own = {

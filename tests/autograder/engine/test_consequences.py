@@ -2,14 +2,13 @@
 what a learner should look at first is told first."""
 
 import functools
-import linecache
 
 import pytest
 import torch
 
 from autograder.engine import limits
 from autograder.engine.consequences import agrees, follows, resembles
-from autograder.engine.examine import examine, examine_learners
+from autograder.engine.examine import examine
 from autograder.engine.mistakes import wrong
 from autograder.engine.trial import Answer, Problem, call
 from course.checks import find
@@ -97,12 +96,12 @@ def test_the_mode_hides_no_wrong_token_of_a_greedy_search(mistake, kept):
     assert found.also in (kept, None)
 
 
-@pytest.mark.parametrize("kept", ["not_in_eval_mode", "gradients_switched_off"])
-def test_a_beam_search_without_its_penalty_is_told_that_first(kept, monkeypatch):
+def test_a_beam_search_without_its_penalty_is_told_that_first(monkeypatch):
+    """That it forgets the mode as well comes second: it shows in other probes."""
     monkeypatch.setattr(limits, "PATIENCE", 60.0)
-    both = wrong("training.beam_search", "no_length_penalty", kept)
+    both = wrong("training.beam_search", "not_in_eval_mode", "no_length_penalty")
     found = examine(find("beam_search"), both, seed=1, seconds=60.0)
-    assert found.diagnosis == "no_length_penalty"
+    assert (found.diagnosis, found.also) == ("no_length_penalty", "not_in_eval_mode")
 
 
 def test_of_two_mistakes_the_one_that_should_be_looked_at_first_is_told_first():
@@ -112,20 +111,27 @@ def test_of_two_mistakes_the_one_that_should_be_looked_at_first_is_told_first():
     assert found.explanation[2].startswith("There is a second thing: ")
 
 
-def test_of_two_mistakes_with_the_values_the_earlier_one_is_told_first():
-    """The scale comes before the mixture, in whatever order they are looked for."""
-    both = wrong(ATTENTION.id, "strongest_value_only", "scaled_by_width")
-    found = examine(ATTENTION, both, seed=1)
-    assert (found.diagnosis, found.also) == ("scaled_by_width", "strongest_value_only")
+PAIRS = [
+    ("no_scale", "erased_after_softmax"),
+    ("scaled_by_width", "mask_ignored"),
+    ("keys_in_place_of_values", "hidden_by_minus_10"),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_wrong_without_a_mask_is_told_before_the_mask(pair, order):
+    found = examine(ATTENTION, wrong(ATTENTION.id, *pair[::order]), seed=1)
+    assert (found.diagnosis, found.also) == pair
 
 
 def test_what_a_known_mistake_does_not_explain_is_told_before_it():
-    """Nobody knows why the tokens are wrong; that the mode is left comes later."""
+    """Nobody knows why the tokens are wrong; that the mode is not kept comes later."""
     greedy = wrong("training.greedy_decode", "left_in_eval_mode")
 
     def strange(model, source, start, end, max_length=50):
         tokens = greedy(model, source, start, end, max_length)
-        return torch.where(tokens == model.pad, tokens, (tokens * 7 + 1) % 12)
+        return tokens.flip(0) if len(tokens) > 1 else tokens
 
     found = examine(find("greedy_decode"), strange, seed=1)
     assert found.explanation[0].startswith("Row 0 of your answer")
