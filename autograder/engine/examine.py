@@ -3,6 +3,7 @@
 The one engine behind all doors: the notebook's card, the terminal, pytest and grading.
 """
 
+import itertools
 import secrets
 import time
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from .advice import advice
 from .broken_course import BrokenCourseError
 from .compare import Difference, differences
 from .course import current
-from .diagnose import BESIDES, Diagnosis, Record, diagnose
+from .diagnose import BESIDES, Diagnosis, Record, diagnose, promised
 from .exam import Exam, Question
 from .exercise import Exercise, Property
 from .isolation import undisturbed
@@ -24,8 +25,10 @@ from .kinds import kind_of
 from .learner_lines import Line
 from .likeness import likeness_of
 from .limits import SECONDS, OutOfTime, time_limit
+from .mistake_files import Mistake
 from .ready_made import refused
-from .repairs import proof
+from .repairs import naming, proof
+from .repairs.own_code import OwnCode
 from .subject import LocalSubject, Subject
 from .symptoms import Seen, explain, listing, precision
 from .trial import NOTHING, PIECES, Answer, Implementation, Problem, describe, is_stub
@@ -43,6 +46,8 @@ STANDS_IN = (
     "This is the course's own {name}, which stands in for yours until yours is right. Run the cell "
     "with your own version again, and then this one."
 )
+# How what is said of one mistake after the other begins.
+ORDER = ("", "There is a second thing: ", "There is a third thing: ")
 LET_OTHERS = (
     "Your code calls the course's own {names}. What comes later may be built on it; this exercise "
     "asks you to write `{name}` yourself."
@@ -87,7 +92,7 @@ def sit(
             verdict = verdict_on(exam, subject, records)
             if not subject.trusted:
                 mending = limits.MENDING if mending is None else mending
-                prove(verdict, exercise, subject, records, mending, most)
+                prove(verdict, exam, subject, records, mending, most)
         except OutOfTime as late:
             verdict = stopped(
                 exercise, seed, too_long(seconds), subject.line_of_problem(describe(late))
@@ -331,22 +336,22 @@ def explain_broken(
             diagnosis = diagnose(exam, subject, records, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
-    if diagnosis.record is None:
+    if diagnosis.mistakes:
+        name_mistakes(verdict, exam.exercise, subject, diagnosis, records)
+    else:
         describe_broken(verdict, exam, subject, records, broken, patience)
         verdict.likeness = likeness_of(themselves_broken(exam.exercise, broken), diagnosis.asked)
-    else:
-        name_mistakes(verdict, exam.exercise, diagnosis, diagnosis.record, records)
 
 
 def prove(
     verdict: Verdict,
-    exercise: Exercise,
+    exam: Exam,
     subject: Subject,
     records: list[Record],
     seconds: float,
     most: float = float("inf"),
 ) -> None:
-    """Find the line where the mistake is, and say so.
+    """Find the line where the mistake is, and say so; and name it, if only that could tell it.
 
     Args:
         verdict: what is known without that.
@@ -354,46 +359,69 @@ def prove(
     """
     if verdict.diagnosis in SHORTCUTS or is_stub(records[-1].answer) or verdict.passed:
         return
+    exercise = exam.exercise
     named = tuple(filter(None, (verdict.diagnosis, verdict.also)))
-    found = proof.spots(exercise, subject, records, named, seconds, most)
+    if seconds <= 0 or most <= 0:
+        return
+    likely = naming.likeliest(exam, records) if not named else []
+    found = proof.spots(exercise, subject, records, named, likely, seconds, most)
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
+        name_what_was_undone(verdict, exam, subject, records, found, code)
         verdict.spots = found
         if verdict.likeness is not None:
             kinds = tuple(spot.kind for spot in found if not spot.leads)
             verdict.likeness = replace(verdict.likeness, mended=kinds)
         if not found[0].leads:
             verdict.line = code.line(found[0].lines[0])
-        verdict.explanation.append(proof.says(found, bool(verdict.diagnosis and not verdict.also)))
+        only_one = bool(verdict.diagnosis and not verdict.also and not verdict.more)
+        verdict.explanation.append(proof.says(found, only_one))
+
+
+def name_what_was_undone(
+    verdict: Verdict,
+    exam: Exam,
+    subject: Subject,
+    records: list[Record],
+    found: list[proof.Spot],
+    code: OwnCode,
+) -> None:
+    """Name the mistakes that were undone to make everything right, if nobody knew them before."""
+    diagnosis = None if verdict.diagnosis else naming.proven(exam, records, found, code)
+    if diagnosis is not None:
+        verdict.explanation, verdict.line = [], None
+        verdict.name, verdict.yours, verdict.expected = "", None, None
+        verdict.likeness = None
+        name_mistakes(verdict, exam.exercise, subject, diagnosis, records)
 
 
 def name_mistakes(
     verdict: Verdict,
     exercise: Exercise,
+    subject: Subject,
     diagnosis: Diagnosis,
-    record: Record,
     records: list[Record],
 ) -> None:
     """Say which mistakes were made, and what else is seen that they do not do.
 
     Args:
-        record: where the first one shows best.
-        records: of the whole check: a second one may show elsewhere.
+        records: of the whole check: what a message speaks of may be seen elsewhere only.
     """
-    places = [record, *(each for each in records if each.found)]
-    for number, mistake in enumerate(diagnosis.mistakes):
-        every = (seen_in(exercise, place) for place in places)
-        seen = next(
-            (each for each in every if each.has_all(mistake.says)), seen_in(exercise, record)
-        )
-        says = seen.fill(mistake.says)
-        verdict.explanation.append(says if number == 0 else f"There is a second thing: {says}")
-        verdict.explanation.append(seen.fill(mistake.look))
+    verdict.more = diagnosis.before is not None
+    if diagnosis.before:
+        record, difference = diagnosis.before
+        promise = exercise.properties[promised(exercise, record, difference.aspect)]
+        describe_place(verdict, exercise, subject, promise, diagnosis.before)
+    order = ORDER[1:] if diagnosis.before else ORDER
+    for begins, mistake, place in zip(order, diagnosis.mistakes, diagnosis.places):
+        seen = where_it_is_seen(exercise, mistake, place, records)
+        verdict.explanation += [begins + seen.fill(mistake.says), seen.fill(mistake.look)]
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
     for other, difference in diagnosis.besides:
         verdict.explanation.append(explain(seen_in(exercise, other), difference))
-    show(verdict, record)
+    if not diagnosis.before:
+        show(verdict, diagnosis.places[0])
 
 
 def describe_broken(
@@ -405,10 +433,28 @@ def describe_broken(
     patience: float,
 ) -> None:
     """Describe the first property that is broken."""
-    name, (record, difference) = next(iter(broken.items()))
-    seen = seen_in(exam.exercise, record)
+    name, place = next(iter(broken.items()))
+    promise = next(promise for promise in exam.exercise.properties if promise.name == name)
+    kind = what_kind(exam, subject, records, *place, patience)
+    describe_place(verdict, exam.exercise, subject, promise, place, kind)
+
+
+def describe_place(
+    verdict: Verdict,
+    exercise: Exercise,
+    subject: Subject,
+    promise: Property,
+    place: tuple[Record, Difference],
+    kind: str | None = None,
+) -> None:
+    """Describe how a promise is broken in some place.
+
+    Args:
+        kind: of mistake, in a sentence, if that was found.
+    """
+    record, difference = place
+    seen = seen_in(exercise, record)
     coarse = precision(seen, difference) is not None
-    kind = what_kind(exam, subject, records, record, difference, coarse, patience)
     if not (coarse and kind):  # noise is taken for rounding otherwise
         verdict.explanation.append(explain(seen, difference))
     if difference.aspect == "error":  # whether the method is right is not known
@@ -416,7 +462,6 @@ def describe_broken(
     verdict.explanation += [kind] if kind else []
     if difference.aspect == "error":
         return
-    promise = next(promise for promise in exam.exercise.properties if promise.name == name)
     if promise.look and not (coarse or kind):
         verdict.explanation.append(seen.fill(promise.look))
     show(verdict, record)
@@ -428,14 +473,10 @@ def what_kind(
     records: list[Record],
     record: Record,
     difference: Difference,
-    coarse: bool,
     patience: float,
 ) -> str | None:
-    """A sentence on the kind of mistake, found by asking more; None if there is none.
-
-    Args:
-        coarse: do the numbers look as if only digits were lost?
-    """
+    """A sentence on the kind of mistake, found by asking more; None if there is none."""
+    coarse = precision(seen_in(exam.exercise, record), difference) is not None
     try:
         with time_limit(2 * patience):
             return kind_of(exam, subject, records, record, difference, coarse)
@@ -453,6 +494,17 @@ def explain_problem(
     text = verdict.line.text if verdict.line else ""
     said = advice(problem.kind, problem.message, text, seen.trial.numpy)
     verdict.explanation += [said] if said else []
+
+
+def where_it_is_seen(
+    exercise: Exercise, mistake: Mistake, place: Record, records: list[Record]
+) -> Seen:
+    """Where all that a mistake's message speaks of can be had: where it shows best, if it can be
+    there."""
+    best = seen_in(exercise, place)
+    others = (seen_in(exercise, record) for record in records if record.found)
+    every = itertools.chain([best], others)
+    return next((seen for seen in every if seen.has_all(mistake.says)), best)
 
 
 def seen_in(exercise: Exercise, record: Record) -> Seen:

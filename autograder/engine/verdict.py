@@ -26,6 +26,7 @@ class Verdict:
         seed: with which the same check can be had again; None where that is not told.
         diagnosis: id of the mistake that was recognised, or None.
         also: id of a second one.
+        more: is something told before them that they do not explain?
         works, missing: what the properties that hold, and that do not hold, promise.
         not_reached: those of the missing ones that the code did not get as far as breaking.
         explanation: paragraphs: what happened, and what to look at next.
@@ -46,6 +47,7 @@ class Verdict:
     seed: int | None = 0
     diagnosis: str | None = None
     also: str | None = None
+    more: bool = False
     works: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     not_reached: list[str] = field(default_factory=list)

@@ -97,7 +97,7 @@ class Result:
         """Say what a verdict says."""
         self.likeness = verdict.likeness
         self.text, self.comment = verdict.text(hints=0), comment_of(verdict)
-        self.html = card(verdict)
+        self.html, self.diagnosis = card(verdict), diagnosis_of(verdict)
         notes, self.notes = self.notes, []
         for sentence in notes:
             self.add(sentence)
@@ -186,7 +186,8 @@ class Judge:
         if left is not None:
             started = time.perf_counter()
             try:
-                prove(left.verdict, left.exercise, left.subject, left.records, seconds, most)
+                exam = self.exam(left.exercise)
+                prove(left.verdict, exam, left.subject, left.records, seconds, most)
             except EndedError:
                 raise
             except Exception:  # source as nobody imagined: then there is no line
@@ -278,12 +279,16 @@ def result_of(cell: Cell, verdict: Verdict) -> Result:
         comment=comment_of(verdict),
         html=card(verdict),
         exercise=verdict.exercise,
-        diagnosis=tuple(filter(None, (verdict.diagnosis, verdict.also))),
+        diagnosis=diagnosis_of(verdict),
         shortcut=verdict.diagnosis in SHORTCUTS,
         solved=verdict.passed,
         seconds=verdict.seconds,
         likeness=verdict.likeness,
     )
+
+
+def diagnosis_of(verdict: Verdict) -> tuple[str, ...]:
+    return tuple(filter(None, (verdict.diagnosis, verdict.also)))
 
 
 def suspicion(exercise: Exercise, name: str, cells: list[str], unwatched: bool = False) -> str:

@@ -12,14 +12,14 @@ import ast
 import copy
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ..exercise import Exercise
 from ..mistakes import edited_source
 from .everyday import AXES, at, is_named, names_bound, number, tail
 from .mend import Mend, Slot, as_one
-from .own_code import OwnCode
+from .own_code import OwnCode, names_in
 
 CONTEXT = 3  # so many steps further out, too, is looked for what a mistake looks like
 MOST_TOGETHER = 24
@@ -71,7 +71,7 @@ def backwards(exercise: Exercise, ways: Iterable[str], code: OwnCode) -> Iterato
     for way in ways:
         how = model.way(way)
         if how is not None:
-            yield from undone(how, model, learner)
+            yield from undone(how, model, learner, way)
 
 
 def grafts(exercise: Exercise, code: OwnCode) -> Iterator[Mend]:
@@ -104,17 +104,22 @@ def kinds_of(exercise: Exercise, ways: Iterable[str]) -> set[str]:
     return {kind_of(pair) for how in found for pair in how.pairs}
 
 
-def undone(how: Way, model: Model, learner: Learner) -> Iterator[Mend]:
+def undone(how: Way, model: Model, learner: Learner, way: str = "") -> Iterator[Mend]:
     """The changes that undo a mistake: all of its parts at once, or one of them, as the learner may
-    have made only this one."""
+    have made only this one.
+
+    Args:
+        way: what it is called.
+    """
     places = [list(itertools.islice(undoings(pair, model, learner), 40)) for pair in how.pairs]
     gaps = [list(itertools.islice(put_in(gap, model, learner), 40)) for gap in how.missing]
     parts = [*places, *gaps, *(list(taken_out(extra, model, learner)) for extra in how.extra)]
     if len(parts) > 1 and all(parts):
-        yield from all_at_once(parts)
-    yield from itertools.chain.from_iterable(parts)
+        yield from (replace(mend, undoes=way) for mend in all_at_once(parts))
+    whole = way if len(parts) == 1 else ""
+    yield from (replace(mend, undoes=whole) for mend in itertools.chain.from_iterable(parts))
     for mends in places:
-        yield from everywhere(mends)
+        yield from (replace(mend, undoes=whole) for mend in everywhere(mends))
 
 
 def everywhere(mends: list[Mend]) -> Iterator[Mend]:
@@ -219,6 +224,24 @@ def taken_out(extra: Extra, model: Model, learner: Learner) -> Iterator[Mend]:
             if model.unified(extra.statement, statement, free) is not None:
                 rest = [*block[:index], *block[index + 1 :]] or [at(ast.Pass(), statement)]
                 yield Mend((statement.lineno,), "step too many", ((Slot(parent, name), rest),))
+    yield from unwrapped(extra.statement, free, model, learner)
+
+
+def unwrapped(
+    statement: ast.stmt, free: set[str], model: Model, learner: Learner
+) -> Iterator[Mend]:
+    """What does not belong there need be no line of its own: where `x = f(x)` is too much, `f(x)`
+    is so anywhere, and x will do."""
+    if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
+        return
+    name, value = statement.targets[0].id, statement.value
+    if isinstance(value, ast.Name) or name not in {*names_in(value)}:
+        return
+    for slot, node in learner.nodes(type(value)):
+        binding = model.unified(value, node, free)
+        if binding is not None:
+            inner = at(bare_places(copy.deepcopy(binding[name])), node)
+            yield Mend((node.lineno,), "part too many", ((slot, inner),))
 
 
 def put_in(missing: Missing, model: Model, learner: Learner) -> Iterator[Mend]:

@@ -39,12 +39,14 @@ class Mend:
         kind: of thing that it changes; see KINDS.
         changes: what is put where. All of them are made at once.
         below: is something put in below that line, which itself stays?
+        undoes: the way of making a mistake that is undone by this, and wholly; "" if none is.
     """
 
     lines: tuple[int, ...]
     kind: str
     changes: tuple[Change, ...]
     below: bool = False
+    undoes: str = ""
 
     @property
     def line(self) -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..exercise import Exercise
 from ..mistakes import ways_of
-from .backwards import backwards, grafts, kinds_of
+from .backwards import backwards, bare, grafts, kinds_of
 from .everyday import everyday
-from .mend import KINDS, Mend
+from .mend import KINDS, Mend, as_one
 from .own_code import OwnCode
 from .search import Search, Workshop
 
@@ -31,12 +31,18 @@ class Spot:
         lines: numbers; several if the same has to change in all of them.
         below: is something missing below that line?
         leads: may it be in one of the lines that lead to this one, as well?
+        undoes: the way of making a mistake that the change undoes, and wholly; "" if none.
+        asked: so many answers it took to find it.
+        code: what becomes of the learner's tree with everything changed.
     """
 
     lines: tuple[int, ...]
     kind: str
     below: bool = False
     leads: bool = False
+    undoes: str = ""
+    asked: int = 0
+    code: str = ""
 
     def says(self) -> str:
         """As it stands in a sentence: "in line 4: which axis is meant"."""
@@ -51,6 +57,7 @@ def spots(
     subject: Subject,
     records: list[Record],
     named: tuple[str, ...],
+    likely: list[str],
     seconds: float,
     most: float = float("inf"),
 ) -> list[Spot]:
@@ -59,6 +66,7 @@ def spots(
     Args:
         records: of a check, some of which have differences.
         named: ids of the mistakes that were recognised: these are undone first.
+        likely: all ways of making mistakes, the likeliest first.
         seconds: that it may take.
         most: answers that it may ask for, where it must not depend on how busy the machine is.
     """
@@ -67,11 +75,12 @@ def spots(
         return []
 
     def look(workshop: Workshop) -> list[dict[str, Any]]:
-        propose = functools.partial(proposed, exercise, code, named)
+        propose = functools.partial(proposed, exercise, code, named, likely)
         search = Search(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
         found = search.one() or search.two()
         if found:
-            return [data_of(mend) for mend in found]
+            more = {"asked": search.asked, "code": changed(code, as_one(found))}
+            return [data_of(mend) | more for mend in found]
         propose = functools.partial(grafts, exercise, code)
         rest = 1 - MOST_OF_IT
         found = Search(code, records, workshop, propose, rest * seconds, rest * most).one()
@@ -82,13 +91,25 @@ def spots(
 
 
 def data_of(mend: Mend) -> dict[str, Any]:
-    return {"lines": mend.lines, "kind": mend.kind, "below": mend.below}
+    return {
+        "lines": mend.lines,
+        "kind": mend.kind,
+        "below": mend.below,
+        "undoes": mend.undoes,
+    }
 
 
-def proposed(exercise: Exercise, code: OwnCode, named: tuple[str, ...]) -> Iterator[Mend]:
+def changed(code: OwnCode, mend: Mend) -> str:
+    with mend.made():
+        return bare(code.tree)
+
+
+def proposed(
+    exercise: Exercise, code: OwnCode, named: tuple[str, ...], likely: Iterable[str] = ()
+) -> Iterator[Mend]:
     """The changes to try, the likeliest first: those that undo a mistake that was named; others of
     the same kind; and all the rest, what undoes other mistakes and what everybody gets wrong."""
-    ways = list(ways_of(exercise))
+    ways = list(likely) or list(ways_of(exercise))
     first = [way for way in ways if way.partition("/")[0] in named]
     others = [way for way in ways if way not in first]
     kinds = kinds_of(exercise, first)

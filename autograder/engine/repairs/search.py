@@ -55,7 +55,7 @@ class Search:
         self.code, self.workshop, self.proposed = code, workshop, proposed
         self.records = sorted(records, key=lambda record: record.trial.cost)
         self.deadline = time.monotonic() + seconds
-        self.left = most
+        self.most, self.asked = most, 0
         self.closer: list[tuple[Mend, list[Record]]] = []  # what is better, and still wrong then
 
     def one(self) -> list[Mend]:
@@ -85,7 +85,7 @@ class Search:
         before = {(each.aspect, each.name) for each in pivot.found}
         mends = itertools.takewhile(lambda _: not self.is_late(), self.proposed())
         for mend, answer in self.workshop.answers(self.code, mends, pivot.trial):
-            self.left -= 1
+            self.asked += 1
             if answer is None:
                 continue
             wrong = respects(answer, pivot)
@@ -111,12 +111,12 @@ class Search:
     def is_mended(self, mend: Mend, record: Record) -> bool:
         if self.is_late():
             return False
-        self.left -= 1
+        self.asked += 1
         [(_, answer)] = self.workshop.answers(self.code, [mend], record.trial)
         return answer is not None and is_right(answer, record)
 
     def is_late(self) -> bool:
-        return self.left <= 0 or time.monotonic() > self.deadline
+        return self.asked >= self.most or time.monotonic() > self.deadline
 
 
 def respects(answer: Answer, record: Record) -> set[tuple[str, str]]:

@@ -2020,7 +2020,7 @@ def count_parameters(model):
 
 
 # %% count_parameters: counts buffers and frozen parameters, everything in the state dict
-# expect: nothing
+# expect: buffers_counted + frozen_counted
 def count_parameters(model):
     seen = set()
     count = 0

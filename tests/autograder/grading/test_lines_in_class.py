@@ -20,6 +20,15 @@ WRONG = (
     "    exponentials = torch.exp(x - x.amax(dim, keepdim=True))\n"
     "    return exponentials / exponentials.sum(-1, keepdim=True)"
 )
+# Known only by its undoing: in the model answer both results are cut off, and here one.
+UNDONE = (
+    "def scaled_dot_product_attention(query, key, value, mask=None):\n"
+    "    scores = query @ key.transpose(-2, -1) / math.sqrt(key.shape[-1])\n"
+    "    if mask is not None:\n"
+    "        scores = torch.where(mask, scores, -1e9)\n"
+    "    weights = torch.softmax(scores, dim=-1)\n"
+    "    return weights.detach() @ value, weights"
+)
 # As soon as a changed version of it runs, the whole process ends.
 DEADLY = (
     "import os, inspect\n"
@@ -32,15 +41,15 @@ DEADLY = (
 
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
-    """Grades a lesson that is solved but for softmax."""
+    """Grades a lesson that is solved but for one exercise."""
     plan, keeper = plan_of_lesson(LESSON, tmp_path_factory.mktemp("book")), Keeper(least=0)
 
-    def grade_with(source, changes):
+    def grade_with(source, changes, exercise="softmax"):
         notebook = learners(LESSON)
         right = {cell.id: cell.source for cell in solved(LESSON).cells}
         for cell in notebook.cells:
             if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
-                wrong = cell.metadata.nbgrader.grade_id == "softmax"
+                wrong = cell.metadata.nbgrader.grade_id == exercise
                 cell.source = source if wrong else right[cell.id]
         limits = Limits(mending=changes)
         return grade(put_back(notebook, plan), plan, keeper, Judge(7), limits)
@@ -67,6 +76,14 @@ def test_points_and_names_are_the_same_without(graded):
             with_lines[name].diagnosis,
         )
     assert "Look at" not in without["check_softmax"].text
+
+
+def test_a_mistake_that_is_known_by_its_undoing_is_named_as_at_home(graded):
+    found = graded(UNDONE, 200, "scaled_dot_product_attention")
+    result = found.results["check_scaled_dot_product_attention"]
+    assert result.diagnosis == ("weights_cut_off",)
+    assert "no gradient reaches query and key" in result.comment
+    assert result.points < result.max_points
 
 
 def test_what_ends_the_process_while_changes_are_tried_loses_nothing(graded):
