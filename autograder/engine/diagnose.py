@@ -413,5 +413,5 @@ def one_of(exercise: Exercise, found: Found) -> tuple[Names, list[Record]] | Non
     """The (names, records) of the only mistake found; None if there is none, or if it could be one
     or the other."""
     made = [[exercise.mistake(name) for name in names] for names in found]
-    kinds = {frozenset(mistake.same_as or mistake.id for mistake in pair) for pair in made}
+    kinds = {frozenset(mistake.mathematics for mistake in pair) for pair in made}
     return next(iter(found.items())) if len(kinds) == 1 else None

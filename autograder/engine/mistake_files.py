@@ -57,6 +57,11 @@ class Mistake:
     place: tuple[str, int] = ("", 0)
 
     @property
+    def mathematics(self) -> str:
+        """The id that it shares with those that no input can tell from it."""
+        return self.same_as or self.id
+
+    @property
     def ways(self) -> dict[str, Diff]:
         """{way: Diff}: the mistake itself under its id, and its variations as id/1, id/2, …"""
         names = [self.id, *(f"{self.id}/{n}" for n in range(1, len(self.diffs)))]

@@ -249,4 +249,4 @@ def test_where_nothing_can_be_asked_any_more_there_is_no_kind():
     records = try_everything(exercise, LocalSubject(implementation), exam.questions())
     record, difference = next(iter(broken_properties(exercise, records).values()))
     gone = Gone(implementation)
-    assert what_kind(exam, gone, records, record, difference, False, 1.0) is None
+    assert what_kind(exam, gone, records, record, difference, 1.0) is None

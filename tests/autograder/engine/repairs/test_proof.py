@@ -8,6 +8,7 @@ import torch
 
 from autograder.engine import limits
 from autograder.engine.examine import examine_learners
+from autograder.engine.mistakes import as_handed_in
 from course.checks import find
 
 
@@ -110,3 +111,12 @@ def test_a_second_change_must_not_undo_what_the_first_has_mended():
     answer = names["PositionalEncoding"]
     verdict = examine_learners(find("PositionalEncoding"), answer, names, seed=1)
     assert verdict.spots == [] or {5, 7} <= {n for spot in verdict.spots for n in spot.lines}
+
+
+def test_what_is_the_same_mathematics_is_undone_first_where_it_was_made():
+    """It is called by the name of its twin, whose undoing would change another line."""
+    exercise = find("scaled_dot_product_attention")
+    answer = as_handed_in(exercise, "scaled_twice")
+    verdict = examine_learners(exercise, answer, {}, seed=1)
+    assert verdict.diagnosis == "scaled_by_width"
+    assert verdict.line.text.count("math.sqrt(d_k)") == 2
