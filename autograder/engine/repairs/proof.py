@@ -107,9 +107,9 @@ def changed(code: OwnCode, mend: Mend) -> str:
 def proposed(
     exercise: Exercise, code: OwnCode, named: tuple[str, ...], likely: Iterable[str] = ()
 ) -> Iterator[Mend]:
-    """The changes to try, the likeliest first: those that undo a mistake that was named, or one that
-    is the same mathematics; others of the same kind; and all the rest, what undoes other mistakes
-    and what everybody gets wrong."""
+    """The changes to try, the likeliest first: those that undo a mistake that was named, or its
+    twin in mathematics; others of the same kind; and all the rest, what undoes other mistakes and
+    what everybody gets wrong."""
     ways = list(likely) or list(ways_of(exercise))
     same = {exercise.mistake(name).mathematics for name in named}
     first = [way for way in ways if exercise.mistake(way).mathematics in same]
