@@ -195,15 +195,18 @@ class SmallNetwork(nn.Module):
         self.register_buffer("positions", torch.zeros(5, d_model))
 
 
-def small_network(vocab, d_model, d_ff, tied=False, twice=False, frozen=()):
+def small_network(vocab, d_model, d_ff, tied=False, twice=False, frozen=(), convolution=False):
     """A network whose parameters are to be counted.
 
     Args:
         tied: do embedding and output share their matrix?
         twice: does the body stand under a second name?
         frozen: parameters whose names begin with one of these cannot be trained.
+        convolution: is there a part whose parameters have more than two dimensions?
     """
     network = SmallNetwork(vocab, d_model, d_ff)
+    if convolution:
+        network.convolution = nn.Conv2d(2, d_model, 3)
     if tied:
         network.output.weight = network.embedding.weight
     if twice:

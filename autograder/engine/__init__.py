@@ -21,6 +21,8 @@ From what is asked to what is said:
     mistakes       wrong implementations: the reference with a mistake made
     exam           the questions that a seed draws, and what model answer and mistakes answer
     diagnose       which of them gives the learner's answers?
+    consequences   ... but for what follows from it in code that is written in another way
+    pairs          two of them, neither of which is to be recognised alone
     likeness       what an answer that bears no name looks like, in a few numbers
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind

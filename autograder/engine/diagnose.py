@@ -6,7 +6,7 @@ contradicted and explains all that is wrong. If it explains only some of it, by 
 gets by chance, and a second mistake explains the rest, both are named. If none does, the first is
 named alone, and nothing is said of the rest: it may be a second mistake, or what the first one does
 in code that is written in another way. If two different mistakes explain the same, neither is
-named.
+named. Where none explains anything alone, two may do together; see pairs.
 
 If nothing is found like that, a mistake is taken for the learner's if it has the same numbers
 wherever both have numbers; see consequences.
@@ -28,6 +28,7 @@ from .exercise import Exercise, Property
 from .limits import PATIENCE
 from .mistake_files import Mistake
 from .mistakes import edits_of, ways_of
+from .pairs import whole_pairs
 from .subject import Subject
 from .trial import Answer, Probe, Trial
 
@@ -91,7 +92,11 @@ def diagnose(
     asked: dict[str, Asked] = {}
     for is_like in (is_explained, is_resembled):
         search = Search(exam, records, deadline, is_like, asked)
-        found = search.best_of(search.single_mistakes(subject), subject)
+        alone = search.single_mistakes(subject)
+        found = search.best_of(alone, subject)
+        if found is None and not alone and is_like is is_explained:
+            pivot = pivots(search.failing)[0]
+            found = search.conclude(whole_pairs(search, subject, pivot.probe))
         if found is not None:
             return found
     return Diagnosis(asked=asked)
@@ -144,11 +149,8 @@ class Search:
         They are asked with the same inputs in every check, and so every mistake has to answer but
         once, however often the learner tries again.
         """
-        exam = kept_of(self.exercise, subject.device).always
-        trial, expected = exam.asked_by(probe)
-        if probe.__name__ not in self.asked:
-            self.asked[probe.__name__] = subject.ask(trial), expected, trial
-        answer = self.asked[probe.__name__][0]
+        exam = self.always(subject)
+        answer, expected, trial = self.asked_always(subject, probe)
         right = not differences(answer, expected, trial)
         loosely = self.is_like is is_resembled
         if right or (loosely and consequences.agrees(answer, expected, trial)):
@@ -159,6 +161,17 @@ class Search:
             if wrong is not None and self.is_like(answer, wrong, aspects, trial, expected):
                 found.append(way)
         return found
+
+    def always(self, subject: Subject) -> Exam:
+        """The exam that is the same in every check."""
+        return kept_of(self.exercise, subject.device).always
+
+    def asked_always(self, subject: Subject, probe: Probe) -> Asked:
+        """What is answered to a probe's question in it."""
+        if probe.__name__ not in self.asked:
+            trial, expected = self.always(subject).asked_by(probe)
+            self.asked[probe.__name__] = subject.ask(trial), expected, trial
+        return self.asked[probe.__name__]
 
     def best_of(self, alone: Found, subject: Subject) -> Diagnosis | None:
         """What to tell of mistakes each of which explains something alone."""

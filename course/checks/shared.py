@@ -1,7 +1,11 @@
 """What the checks of several lessons need."""
 
+from functools import partial
+
+import torch
+
 from autograder.engine.symptoms import allowed, few, shape
-from autograder.engine.trial import Answer
+from autograder.engine.trial import Answer, Call
 
 
 def loaded(answer, too_many=""):
@@ -27,6 +31,50 @@ def only_dtype(trial):
         return Answer({name: 0 * x for name, x in answer.arrays.items()}, answer.facts)
 
     return trial.but(digest=digest, constant=True)
+
+
+NEARLY_ALL = 0.99  # of all numbers are dropped
+
+
+def nearly_all_dropped(trial, biases):
+    """A trial in training in which each part of a block gives 20 in a feature of its own, and
+    nothing else. Nearly all of that has to be dropped before it is added to x.
+
+    Args:
+        trial: of one call.
+        biases: {name of a part: the bias that it adds}
+    """
+    (once,) = trial.calls
+    state = {name: torch.zeros_like(weight) for name, weight in trial.state.items()}
+    state |= {
+        name: torch.ones_like(x) for name, x in state.items() if "norm" in name and "weight" in name
+    }
+    for feature, name in enumerate(biases.values(), start=2):
+        state[name][feature] = 20.0
+    x = torch.linspace(-1.0, 1.0, once.arguments["x"].shape[-1]).roll(-1)
+    call = Call(once.arguments | {"x": x.expand(40, 5, -1)}, training=True)
+    made = {"dropout": NEARLY_ALL}
+    digest = partial(what_is_dropped, x, tuple(biases))
+    given = "build" if "dropout" in trial.build else "options"
+    changed = {given: getattr(trial, given) | made}
+    return trial.but(state=state, calls=[call], digest=digest, constant=True, **changed)
+
+
+def what_is_dropped(x, parts, answer):
+    """A digest: which of the parts are not to be seen in most tokens? A norm moves all features of
+    a token in the same way: on a scale on which feature 0 is 0 and feature 1 is 1, they stay."""
+    answer = loaded(answer)
+    y = answer.arrays.get("output")
+    if y is None or y.shape[-1:] != x.shape:
+        return answer
+
+    def on_scale(features):
+        return (features - features[..., :1]) / (features[..., 1:2] - features[..., :1])
+
+    moved = (on_scale(y.double()) - on_scale(x.double())).flatten(0, -2).median(0).values.abs()
+    seen = dict(zip(parts, (moved[2:] > 1).tolist()))  # what is no number was not seen
+    facts = {f"what {part} gives is dropped out": not seen[part] for part in parts}
+    return Answer({}, answer.facts | facts)
 
 
 def levels(x):

@@ -10,7 +10,7 @@ from autograder.engine.symptoms import number, shape
 from autograder.engine.trial import Answer, Call, Trial, probe
 
 from ..ready_made import TRANSFORMER
-from ..shared import comparable, loaded, only_dtype, right_or_off
+from ..shared import comparable, loaded, nearly_all_dropped, only_dtype, right_or_off
 from .feed_forward import DROPPED
 from .shared import LATER, outputs
 
@@ -197,6 +197,17 @@ def where_it_acts(x, first, answer):
     return Answer({}, facts)
 
 
+ADDED = {"attention": "self_attention.w_output.bias", "feed-forward": "feed_forward.linear2.bias"}
+
+
+def block_all_dropped(draw, first=False):
+    """What each part gives is dropped before it is added."""
+    return nearly_all_dropped(block(draw, first=first), ADDED)
+
+
+block_norm_first_all_dropped = probe("block_norm_first_all_dropped", block_all_dropped, first=True)
+
+
 def one_mode_only(seen):
     """A symptom: a hint at the mode in which it is wrong."""
     yours, theirs = comparable(seen)
@@ -242,12 +253,14 @@ EncoderBlock = Exercise(
         Property(
             "dropout",
             1,
-            "dropout acts in training only",
+            "dropout acts on what each part gives, and in training only",
             (
                 block_with_dropout,
                 block_norm_first_with_dropout,
                 block_in_eval_mode,
                 block_in_training,
+                block_all_dropped,
+                block_norm_first_all_dropped,
             ),
         ),
         promises.gradients(

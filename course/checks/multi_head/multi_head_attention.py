@@ -69,9 +69,11 @@ def heads_with_padding(draw):
 
 
 def heads_twice(draw):
-    """Calls of other and of the same length: nothing of the first may be left."""
+    """Calls of other and of the same length, with a mask and without: nothing of one may be left in
+    the next."""
     trial = look(draw)
     others = (look(draw, batch=3, queries=4, keys=2), look(draw))
+    others += (look(draw, draw.mask(5, 7)), look(draw))
     trial.calls += [call for other in others for call in other.calls]
     return trial
 

@@ -22,6 +22,7 @@ def whole_number(answer):
 
 count_all = probe("count_all", count)
 count_other_sizes = probe("count_other_sizes", count)
+count_convolution = probe("count_convolution", count, convolution=True)
 count_tied = probe("count_tied", count, tied=True)
 count_used_twice = probe("count_used_twice", count, twice=True)
 count_frozen = probe("count_frozen", count, frozen=("embedding.weight", "body.0.0.bias"))
@@ -41,7 +42,7 @@ count_parameters = Exercise(
             "values",
             2,
             "all parameters of all parts are counted, and nothing else",
-            (count_all, count_other_sizes),
+            (count_all, count_other_sizes, count_convolution),
             look="Buffers are kept with a model, too, but training does not change them.",
         ),
         Property(

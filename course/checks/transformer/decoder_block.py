@@ -6,10 +6,10 @@ from autograder.engine import promises
 from autograder.engine.compare import close
 from autograder.engine.exercise import Exercise, Property
 from autograder.engine.symptoms import number
-from autograder.engine.trial import Call, Trial
+from autograder.engine.trial import Call, Trial, probe
 
 from ..ready_made import TRANSFORMER
-from ..shared import only_dtype
+from ..shared import nearly_all_dropped, only_dtype
 from .shared import DROPPED, OUTPUTS, alike, loaded, with_dropout, without_dropout
 
 BLOCK = {"d_model": 12, "num_heads": 3, "d_ff": 10}
@@ -97,6 +97,26 @@ def block_with_dropout_norm_first(draw):
     return with_dropout(write(draw, BLOCK, options={"norm_first": True}))
 
 
+ADDED = {
+    "self-attention": "self_attention.w_output.bias",
+    "cross-attention": "cross_attention.w_output.bias",
+    "feed-forward": "feed_forward.linear2.bias",
+}
+
+
+def block_all_dropped(draw, options=None):
+    """What each part gives is dropped before it is added; the memory is the same for all."""
+    trial = write(draw, BLOCK, batch=1, options=options)
+    once = trial.calls[0]
+    memory = once.arguments["memory"].expand(40, -1, -1)
+    return nearly_all_dropped(trial.but(calls=[Call(once.arguments | {"memory": memory})]), ADDED)
+
+
+block_all_dropped_norm_first = probe(
+    "block_all_dropped_norm_first", block_all_dropped, options=NORM_FIRST
+)
+
+
 def block_without_dropout(draw):
     return without_dropout(write(draw, BLOCK, masks=True))
 
@@ -171,8 +191,14 @@ DecoderBlock = Exercise(
         Property(
             "dropout",
             1,
-            "dropout acts in training only, with the probability that is asked for",
-            (block_with_dropout_norm_first, block_without_dropout),
+            "dropout acts on what each part gives, in training only, with the probability that is "
+            "asked for",
+            (
+                block_with_dropout_norm_first,
+                block_without_dropout,
+                block_all_dropped,
+                block_all_dropped_norm_first,
+            ),
             look="Which parts are told the probability, and is every dropout a module?",
         ),
         promises.dtype("the result has the dtype of the input", block_in_bfloat16),
