@@ -16,17 +16,19 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..engine.broken import broken_properties
 from ..engine.compare import Difference, differences
 from ..engine.course import current
 from ..engine.diagnose import Record
 from ..engine.exam import Exam
-from ..engine.examine import SHORTCUTS, broken_properties, examine, sit, try_everything
+from ..engine.examine import examine, sit, try_everything
 from ..engine.exercise import Exercise
 from ..engine.isolation import undisturbed
 from ..engine.limits import CHANGES, UNHURRIED
 from ..engine.mistake_files import Mistake, MistakeFileError, shown
 from ..engine.mistakes import as_handed_in, build, edited_source, ways_of
 from ..engine.subject import LocalSubject
+from ..engine.told import SHORTCUTS
 from ..engine.trial import Implementation
 from . import bank
 from .disguises import DISGUISES, disguised

@@ -30,6 +30,8 @@ From what is asked to what is said:
     advice         what to do about exceptions whose cause is known
     learner_lines  the learner's own lines: where an error was raised
     repairs        which small change of them makes everything right?
+    broken         which promises are broken, and of which is nothing known
+    told           what a learner is told of it
     examine        all of that for one implementation, up to a verdict
     verdict        points, diagnosis and explanation, as data and as text
     card           the same as HTML

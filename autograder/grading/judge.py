@@ -18,19 +18,12 @@ from ..engine.card import card
 from ..engine.course import current
 from ..engine.diagnose import Record
 from ..engine.exam import Exam
-from ..engine.examine import (
-    SHORTCUTS,
-    not_checked,
-    prove,
-    stopped,
-    too_long,
-    try_everything,
-    verdict_on,
-)
+from ..engine.examine import not_checked, stopped, too_long, try_everything, verdict_on
 from ..engine.exercise import Exercise
 from ..engine.files import is_it, names_defined, near_names
 from ..engine.likeness import Likeness
 from ..engine.limits import UNHURRIED, OutOfTime
+from ..engine.told import SHORTCUTS, prove
 from ..engine.trial import Trial
 from ..engine.verdict import Verdict
 from ..notebooks.outputs import text

@@ -14,7 +14,8 @@ import torch
 from autograder.doors.workers import check_file
 from autograder.engine import pieces
 from autograder.engine.course import Session
-from autograder.engine.examine import BORROWED, examine, examine_learners
+from autograder.engine.examine import examine, examine_learners
+from autograder.engine.told import BORROWED
 from course import COURSE
 from course.checks import all_exercises, find
 from course.stubs import REGION

@@ -13,10 +13,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..broken import broken_properties, themselves_broken
 from ..compare import differences
 from ..diagnose import Record
 from ..exam import Exam, kept_of
-from ..examine import broken_properties, themselves_broken
 from ..exercise import Exercise
 from ..likeness import Likeness, sketch
 from ..trial import Answer, Probe, Trial

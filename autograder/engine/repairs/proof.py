@@ -116,9 +116,10 @@ def proposed(
     others = [way for way in ways if way not in first]
     kinds = kinds_of(exercise, first)
     all_of_them = everyday(code)
+    undone = sorted(backwards(exercise, first, code), key=lambda mend: len(mend.lines))
     yield from only_once(
         itertools.chain(
-            backwards(exercise, first, code),
+            undone,
             (mend for mend in all_of_them if mend.kind in kinds),
             in_turn(backwards(exercise, others, code), iter(all_of_them)),
         )

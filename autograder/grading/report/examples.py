@@ -3,8 +3,8 @@
 from functools import cache
 
 from ...engine.course import current
-from ...engine.examine import BORROWED, READY_MADE
 from ...engine.examples import with_numbers
+from ...engine.told import BORROWED, READY_MADE
 
 
 @cache

@@ -5,12 +5,14 @@ import sys
 
 import pytest
 
+from autograder.engine.broken import broken_properties
 from autograder.engine.exam import Exam
-from autograder.engine.examine import broken_properties, try_everything, what_kind
+from autograder.engine.examine import try_everything
 from autograder.engine.isolation import undisturbed
 from autograder.engine.kinds import LEAST, kind_of
 from autograder.engine.limits import OutOfTime
 from autograder.engine.subject import LocalSubject
+from autograder.engine.told import what_kind
 from course.checks import find
 
 

@@ -1,0 +1,76 @@
+"""Which promises are broken, and of which is nothing known?"""
+
+from .compare import Difference
+from .diagnose import BESIDES, Record
+from .exercise import Exercise, Property
+from .trial import Problem
+
+# {name of a property: what breaks it first}
+Broken = dict[str, tuple[Record, Difference]]
+# Where an answer differs in this, nothing else of it can be compared.
+HIDES = ("built", "names", "error", "returned", "shape")
+
+
+def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
+    """{name of a property: (record, difference) of the first difference that breaks it}"""
+    by_aspect = {a: promise for promise in exercise.properties for a in promise.aspects}
+    broken = {}
+    for record in records:
+        for difference in record.found:
+            promise = by_aspect.get(difference.aspect, record.promise)
+            broken.setdefault(promise.name, (record, difference))
+    for promise in exercise.properties:
+        if not promise.probes and not was_seen(promise, records, BESIDES & by_aspect.keys()):
+            broken.setdefault(promise.name, next((r, r.found[0]) for r in records if r.found))
+    return {p.name: broken[p.name] for p in exercise.properties if p.name in broken}
+
+
+def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> set[str]:
+    """Names of the broken properties that nobody has seen broken: all that is known of them is what
+    has broken the first one."""
+    if not broken:
+        return set()
+    first, *others = broken
+    what = hidden_by(broken[first][1])
+    found = {name: breaking(exercise, records, name) for name in others}
+    return {
+        name
+        for name, seen in found.items()
+        if not seen or (what and all(hidden_by(each) == what for each in seen))
+    }
+
+
+def hidden_by(difference: Difference) -> tuple[str, str] | None:
+    """What makes it impossible to see more; None if more can be seen."""
+    if difference.aspect not in HIDES:
+        return None
+    kind = difference.yours.kind if isinstance(difference.yours, Problem) else ""
+    return difference.aspect, kind
+
+
+def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
+    """What is seen of a broken property: the most basic difference wherever it shows."""
+    promise = next(promise for promise in exercise.properties if promise.name == name)
+    return [
+        record.found[0]
+        for record in records
+        if (record.promise is promise and record.found)
+        or any(difference.aspect in promise.aspects for difference in record.found)
+    ]
+
+
+def themselves_broken(exercise: Exercise, broken: Broken) -> list[str]:
+    """Those that something breaks; the others go with them, as the code never works."""
+    promises = [promise for promise in exercise.properties if promise.name in broken]
+    return [p.name for p in promises if p.probes or broken[p.name][1].aspect in p.aspects]
+
+
+def was_seen(promise: Property, records: list[Record], besides: set[str]) -> bool:
+    """Code that never works keeps no promises: it does not even get as far as breaking them.
+
+    Args:
+        besides: what an answer that works may do wrong, as it has a price of its own.
+    """
+    if "names" in promise.aspects:
+        return any("missing" in record.answer.facts for record in records)
+    return any(all(d.aspect in besides for d in record.found) for record in records)
