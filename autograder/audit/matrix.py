@@ -321,9 +321,12 @@ def audit_lines(exam: Exam, row: Row, mistakes: Iterable[Mistake]) -> None:
             continue
         verdict = sit(exam, wrong, UNHURRIED, UNHURRIED, CHANGES)
         own = lines_changed(exercise.source, edited_source(exercise, (mistake.id,)) or "")
-        shown = {number for spot in verdict.spots for number in spot.lines if not spot.leads}
-        row.lines += bool(shown & own)
-        if shown and not shown & own:
+        spots = [spot for spot in verdict.spots if not spot.leads]
+        shown = {number for spot in spots for number in spot.lines}
+        # What is missing may often be put in at more than one place.
+        right = bool(shown & own) or any(spot.below for spot in spots)
+        row.lines += right
+        if shown and not right:
             row.faults.append(
                 f"mistake {mistake.id} ({place_of(mistake)}): the line that is shown is "
                 f"{verdict.line}, where it changes nothing"

@@ -1,6 +1,6 @@
 """Which promises are broken, and of which is nothing known?"""
 
-from .compare import Difference
+from .compare import NO_GRADIENT, Difference
 from .diagnose import BESIDES, Record
 from .exercise import Exercise, Property
 from .trial import Problem
@@ -9,6 +9,9 @@ from .trial import Problem
 Broken = dict[str, tuple[Record, Difference]]
 # Where an answer differs in this, nothing else of it can be compared.
 HIDES = ("built", "names", "error", "returned", "shape")
+# Where numbers are wrong in the plainest call, nobody can tell why they are wrong in another.
+NUMBERS = ("not finite", "value", "gradient")
+WRONG_NUMBERS = ("numbers", "")
 
 
 def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
@@ -26,22 +29,25 @@ def broken_properties(exercise: Exercise, records: list[Record]) -> Broken:
 
 
 def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> set[str]:
-    """Names of the broken properties that nobody has seen broken: all that is known of them is what
-    has broken the first one."""
+    """Names of the broken properties of which nobody can tell yet: all that is seen of them is what
+    has broken the first one, and may be its consequence."""
     if not broken:
         return set()
     first, *others = broken
     what = hidden_by(broken[first][1])
+    hidden = {what, WRONG_NUMBERS}  # these follow from whatever comes before them
     found = {name: breaking(exercise, records, name) for name in others}
     return {
         name
         for name, seen in found.items()
-        if not seen or (what and all(hidden_by(each) == what for each in seen))
+        if not seen or (what and all(hidden_by(each) in hidden for each in seen))
     }
 
 
 def hidden_by(difference: Difference) -> tuple[str, str] | None:
     """What makes it impossible to see more; None if more can be seen."""
+    if difference.aspect in NUMBERS and difference.name != NO_GRADIENT:
+        return WRONG_NUMBERS
     if difference.aspect not in HIDES:
         return None
     kind = difference.yours.kind if isinstance(difference.yours, Problem) else ""
@@ -51,12 +57,11 @@ def hidden_by(difference: Difference) -> tuple[str, str] | None:
 def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
     """What is seen of a broken property: the most basic difference wherever it shows."""
     promise = next(promise for promise in exercise.properties if promise.name == name)
-    return [
-        record.found[0]
-        for record in records
-        if (record.promise is promise and record.found)
-        or any(difference.aspect in promise.aspects for difference in record.found)
-    ]
+    seen = []
+    for record in records:
+        own = [each for each in record.found if each.aspect in promise.aspects]
+        seen += (own or (record.found if record.promise is promise else []))[:1]
+    return seen
 
 
 def themselves_broken(exercise: Exercise, broken: Broken) -> list[str]:

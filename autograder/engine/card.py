@@ -38,7 +38,7 @@ def card(verdict: Verdict) -> str:
         parts += [
             list_of("Works", "✓", verdict.works),
             list_of("Not yet", "✗", verdict.broken),
-            list_of("Not reached", "–", verdict.not_reached),
+            list_of("Can't tell yet", "–", verdict.not_reached),
             *(f'<p style="margin:.5em 0">{prose(text)}</p>' for text in verdict.explanation),
             where(verdict.line),
             heatmaps(verdict),

@@ -36,6 +36,7 @@ ASPECTS = (
     "kept",  # what is kept for others to look at afterwards
 )
 KEPT = "kept: "  # so begin the names of facts about that
+NO_GRADIENT = "no gradient"
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def each_difference(
     lost = sorted(expected.arrays.keys() - answer.arrays.keys())
     if lost and not found and answer.problem is None:  # gradients that went missing unexplained
         names = [name.removeprefix("gradient of ") for name in lost]
-        yield Difference("gradient", "no gradient", names, [])
+        yield Difference("gradient", NO_GRADIENT, names, [])
 
 
 def facts(answer: Answer, expected: Answer) -> Iterator[Difference]:

@@ -28,7 +28,8 @@ class Verdict:
         also: id of a second one.
         more: is something told before them that they do not explain?
         works, missing: what the properties that hold, and that do not hold, promise.
-        not_reached: those of the missing ones that the code did not get as far as breaking.
+        not_reached: those of the missing ones of which nobody can tell, for something that comes
+            before them is wrong.
         explanation: paragraphs: what happened, and what to look at next.
         line: the learner's line where it happened, if that is certain.
         spots: what has to change for everything to be right, if that was found.
@@ -111,7 +112,7 @@ class Verdict:
         if self.broken:
             parts.append(wrapped("Not yet: ", "; ".join(self.broken)))
         if self.not_reached:
-            parts.append(wrapped("Not reached: ", "; ".join(self.not_reached)))
+            parts.append(wrapped("Can't tell: ", "; ".join(self.not_reached)))
         parts += [wrapped("", paragraph) for paragraph in self.explanation]
         if self.line:
             parts.append(wrapped("Look at: ", str(self.line)))

@@ -52,7 +52,7 @@ def nearly_all_dropped(trial, biases):
     for feature, name in enumerate(biases.values(), start=2):
         state[name][feature] = 20.0
     x = torch.linspace(-1.0, 1.0, once.arguments["x"].shape[-1]).roll(-1)
-    call = Call(once.arguments | {"x": x.expand(40, 5, -1)}, training=True)
+    call = Call(once.arguments | {"x": x.repeat(40, 5, 1)}, training=True)
     made = {"dropout": NEARLY_ALL}
     digest = partial(what_is_dropped, x, tuple(biases))
     given = "build" if "dropout" in trial.build else "options"

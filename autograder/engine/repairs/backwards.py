@@ -117,9 +117,8 @@ def undone(how: Way, model: Model, learner: Learner, way: str = "") -> Iterator[
     if len(parts) > 1 and all(parts):
         yield from (replace(mend, undoes=way) for mend in all_at_once(parts))
     whole = way if len(parts) == 1 else ""
-    yield from (replace(mend, undoes=whole) for mend in itertools.chain.from_iterable(parts))
-    for mends in places:
-        yield from (replace(mend, undoes=whole) for mend in everywhere(mends))
+    alone = itertools.chain(*parts, *map(everywhere, places))
+    yield from (replace(mend, undoes="" if mend.loose else whole) for mend in alone)
 
 
 def everywhere(mends: list[Mend]) -> Iterator[Mend]:
@@ -182,7 +181,9 @@ def undoings(pair: Pair, model: Model, learner: Learner) -> Iterator[Mend]:
             if new is None or (id(node), ast.dump(new)) in seen:
                 continue
             seen.add((id(node), ast.dump(new)))
-            yield Mend((line_of(node, new),), kind_of(pair), ((slot, at(new, node)),))
+            change = ((slot, at(new, node)),)
+            loose = isinstance(wrong, ast.Constant | ast.Name)
+            yield Mend((line_of(node, new),), kind_of(pair), change, loose=loose)
 
 
 def line_of(old: ast.AST, new: ast.AST) -> int:

@@ -40,6 +40,7 @@ class Mend:
         changes: what is put where. All of them are made at once.
         below: is something put in below that line, which itself stays?
         undoes: the way of making a mistake that is undone by this, and wholly; "" if none is.
+        loose: is a single number or name all by which the place looks like that mistake?
     """
 
     lines: tuple[int, ...]
@@ -47,6 +48,7 @@ class Mend:
     changes: tuple[Change, ...]
     below: bool = False
     undoes: str = ""
+    loose: bool = False
 
     @property
     def line(self) -> int:
@@ -76,7 +78,8 @@ def as_one(mends: Sequence[Mend]) -> Mend:
     """Several changes, made at once."""
     lines = tuple(sorted({line for mend in mends for line in mend.lines}))
     changes = tuple(change for mend in mends for change in mend.changes)
-    return Mend(lines, mends[0].kind, changes, all(mend.below for mend in mends))
+    below, loose = all(mend.below for mend in mends), all(mend.loose for mend in mends)
+    return Mend(lines, mends[0].kind, changes, below, loose=loose)
 
 
 def written(new: Any) -> str:

@@ -154,8 +154,8 @@ def says(found: list[Spot], named: bool) -> str:
     [spot] = found
     if spot.leads:
         return (
-            f"With the right value in line {spot.lines[0]}, all that follows is right: the mistake "
-            f"is in this line, or in one that leads to it."
+            f"With the right value in line {spot.lines[0]}, everything comes out right: look at "
+            f"this line, and at those that lead to it."
         )
     if named and len(spot.lines) > 1:
         lines = " and ".join(map(str, spot.lines))

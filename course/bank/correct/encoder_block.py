@@ -331,28 +331,6 @@ class EncoderBlock(nn.Module):
         return self.residual(x, self.norm2, self.feed_forward)
 
 
-# %% EncoderBlock: no dropout but on the attention weights and inside feed-forward
-class EncoderBlock(nn.Module):
-    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
-        super().__init__()
-        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
-        self.feed_forward = FeedForward(d_model, d_ff, dropout)
-        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
-        self.norm_first = norm_first
-
-    def forward(self, x, mask=None):
-        return self.before(x, mask) if self.norm_first else self.after(x, mask)
-
-    def before(self, x, mask):
-        y = self.norm1(x)
-        x = self.self_attention(query=y, key=y, value=y, mask=mask).add(x)
-        return self.feed_forward(self.norm2(x)).add(x)
-
-    def after(self, x, mask):
-        x = self.norm1(self.self_attention(query=x, key=x, value=x, mask=mask).add(x))
-        return self.norm2(self.feed_forward(x).add(x))
-
-
 # %% EncoderBlock: no dropout but before the residuals, and that by hand
 class EncoderBlock(nn.Module):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):

@@ -1701,3 +1701,47 @@ class EncoderBlock(nn.Module):
         Y = self.addnorm(x, self.self_attention(inp, inp, inp, mask), self.norm1)
         inp = self.norm2(Y) if self.norm_first else Y
         return self.addnorm(Y, self.feed_forward(inp), self.norm2)
+
+
+# %% EncoderBlock: two mistakes: attention gets no dropout for its weights, and what feed-forward gives is added without dropout
+# expect: feed_forward_not_dropped
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, mask=None):
+        q = self.norm1(x) if self.norm_first else x
+        x = x + self.dropout(self.self_attention(q, q, q, mask))
+        add_ff = lambda y: y + self.feed_forward(self.norm2(y) if self.norm_first else y)
+        if self.norm_first:
+            return add_ff(x)
+        return self.norm2(add_ff(self.norm1(x)))
+
+
+# %% EncoderBlock: dropout on the attention weights and inside feed-forward, and not on what is added
+# expect: attention_not_dropped + feed_forward_not_dropped
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+        self.norm_first = norm_first
+
+    def forward(self, x, mask=None):
+        return self.before(x, mask) if self.norm_first else self.after(x, mask)
+
+    def before(self, x, mask):
+        y = self.norm1(x)
+        x = self.self_attention(query=y, key=y, value=y, mask=mask).add(x)
+        return self.feed_forward(self.norm2(x)).add(x)
+
+    def after(self, x, mask):
+        x = self.norm1(self.self_attention(query=x, key=x, value=x, mask=mask).add(x))
+        return self.norm2(self.feed_forward(x).add(x))

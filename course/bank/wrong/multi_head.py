@@ -1283,3 +1283,31 @@ class MultiHeadAttention(nn.Module):
         x = torch.matmul(self.weights, value)
         x = x.transpose(1, 2).contiguous().view(nbatches, -1, self.h * self.d_k)
         return self.w_output(x)
+
+
+# %% MultiHeadAttention: without a mask the mask of the last call is used again
+# expect: nothing
+class MultiHeadAttention(nn.Module):
+    def __init__(self, d_model, num_heads, dropout=0.0):
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError("num_heads must divide d_model")
+        self.num_heads = num_heads
+        self.w_query, self.w_key, self.w_value, self.w_output = (
+            nn.Linear(d_model, d_model) for _ in range(4)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.weights = None
+        self.mask = None
+
+    def forward(self, query, key, value, mask=None):
+        if mask is not None:
+            self.mask = mask
+        q = split_heads(self.w_query(query), self.num_heads)
+        k = split_heads(self.w_key(key), self.num_heads)
+        v = split_heads(self.w_value(value), self.num_heads)
+        found, weights = scaled_dot_product_attention(q, k, v, self.mask)
+        self.weights = weights.detach()
+        if self.training and self.dropout.p > 0:
+            found = self.dropout(weights) @ v
+        return self.w_output(merge_heads(found))

@@ -2667,3 +2667,45 @@ def count_parameters(model):
         seen.append(p)
         total += int(np.prod(p.shape))
     return total
+
+
+# %% DecoderBlock: what cross-attention adds is not dropped out
+# expect: cross_attention_not_dropped
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+        self.norm3 = nn.LayerNorm(d_model)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        if self.norm_first:
+            n = self.norm1(x)
+            x = x + self.dropout(self.self_attention(n, n, n, mask))
+            x = x + self.cross_attention(self.norm2(x), memory, memory, memory_mask)
+            x = x + self.dropout(self.feed_forward(self.norm3(x)))
+        else:
+            x = self.norm1(x + self.dropout(self.self_attention(x, x, x, mask)))
+            x = self.norm2(x + self.cross_attention(x, memory, memory, memory_mask))
+            x = self.norm3(x + self.dropout(self.feed_forward(x)))
+        return x
+
+
+# %% count_parameters: only the first two dimensions are multiplied, a parameter with three or more is counted too low
+# expect: two_dimensions_counted
+def count_parameters(model):
+    count = 0
+    for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
+        if p.dim() < 2:
+            count += p.numel()  # a bias
+        else:
+            rows, columns = p.shape[:2]
+            count += rows * columns
+    return count

@@ -108,7 +108,7 @@ def block_all_dropped(draw, options=None):
     """What each part gives is dropped before it is added; the memory is the same for all."""
     trial = write(draw, BLOCK, batch=1, options=options)
     once = trial.calls[0]
-    memory = once.arguments["memory"].expand(40, -1, -1)
+    memory = once.arguments["memory"].repeat(40, 1, 1)
     return nearly_all_dropped(trial.but(calls=[Call(once.arguments | {"memory": memory})]), ADDED)
 
 

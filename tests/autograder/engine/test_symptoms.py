@@ -50,7 +50,10 @@ def words(answer, expected=None, trial=None):
         (EXPECTED.abs(), "is without its sign the one that is expected."),
         (EXPECTED[:, :1].expand(2, 5, 4), "At every index along dimension 1 of your output stands"),
         (EXPECTED.clamp(max=0.5), "is right, but nothing in it is more than 0.5"),
-        (EXPECTED * ROWS, "Each row of your output is right but for a factor, another one in each"),
+        (
+            EXPECTED * ROWS,
+            "Each row of your output is right but for a factor, and not for the same one",
+        ),
     ],
 )
 def test_arrays(answer, sentence):
