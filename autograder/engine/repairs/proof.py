@@ -49,7 +49,7 @@ class Spot:
         if self.below:
             return f"below line {self.lines[0]}: {KINDS[self.kind]}"
         plural = "lines" if len(self.lines) > 1 else "line"
-        return f"in {plural} {' and '.join(map(str, self.lines))}: {KINDS[self.kind]}"
+        return f"in {plural} {listed(self.lines)}: {KINDS[self.kind]}"
 
 
 def spots(
@@ -140,6 +140,12 @@ def in_turn(*all_mends: Iterator[Mend]) -> Iterator[Mend]:
         yield from (mend for mend in each if mend is not None)
 
 
+def listed(lines: tuple[int, ...]) -> str:
+    """Numbers as they stand in a sentence: "4, 7 and 9"."""
+    *others, last = map(str, lines)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def says(found: list[Spot], named: bool) -> str:
     """What is proven, as a sentence.
 
@@ -158,7 +164,7 @@ def says(found: list[Spot], named: bool) -> str:
             f"this line, and at those that lead to it."
         )
     if named and len(spot.lines) > 1:
-        lines = " and ".join(map(str, spot.lines))
+        lines = listed(spot.lines)
         return f"Nothing else is wrong: with this mended in lines {lines}, everything is right."
     if named:
         return "Nothing else is wrong: with this one thing mended, everything is right."

@@ -9,6 +9,7 @@ import torch
 from autograder.engine import limits
 from autograder.engine.examine import examine_learners
 from autograder.engine.mistakes import as_handed_in
+from autograder.engine.repairs.proof import Spot
 from course.checks import find
 
 
@@ -120,3 +121,8 @@ def test_what_is_the_same_mathematics_is_undone_first_where_it_was_made():
     verdict = examine_learners(exercise, answer, {}, seed=1)
     assert verdict.diagnosis == "scaled_by_width"
     assert verdict.line.text.count("math.sqrt(d_k)") == 2
+
+
+def test_several_lines_are_listed():
+    assert Spot((4, 7, 9), "axis").says() == "in lines 4, 7 and 9: which axis is meant"
+    assert Spot((4,), "axis").says() == "in line 4: which axis is meant"
