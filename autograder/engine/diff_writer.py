@@ -6,7 +6,7 @@ import ast
 import difflib
 from collections.abc import Iterable, Iterator
 
-from .diffs import GAP, Diff, DiffError, Line
+from .diffs import GAP, Diff, DiffError, SignedLine
 from .exercise import Exercise
 from .spans import applied
 
@@ -56,7 +56,10 @@ def diff_lines(before: list[str], after: list[str], around: int) -> Iterator[str
 
 def makes(exercise: Exercise, lines: list[str], after: str) -> bool:
     """Does this diff make the change?"""
-    read = [Line(GAP, "", 0) if line == GAP else Line(line[0], line[1:], 0) for line in lines]
+    read = [
+        SignedLine(GAP, "", 0) if line == GAP else SignedLine(line[0], line[1:], 0)
+        for line in lines
+    ]
     try:
         edits = Diff(tuple(read)).edits(exercise.source)
         changed = applied(exercise.source, [edits])

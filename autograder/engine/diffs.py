@@ -42,7 +42,7 @@ class DiffError(ValueError):
 
 
 @dataclass(frozen=True)
-class Line:
+class SignedLine:
     """A line of a diff: its sign, what stands behind it, and its number in the file."""
 
     sign: str  # "-", "+", " ", or GAP
@@ -60,7 +60,7 @@ class Diff:
         number: of the line where it begins.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[SignedLine, ...]
     whole: bool = False
     number: int = 0
 
@@ -105,7 +105,7 @@ class Original:
 # --- Where is it? ---------------------------------------------------------------------------------
 
 
-def hunks(lines: Sequence[Line]) -> list[list[Line]]:
+def hunks(lines: Sequence[SignedLine]) -> list[list[SignedLine]]:
     """The parts of a diff, which are looked for one by one."""
     found = [[]]
     for line in lines:
@@ -128,14 +128,14 @@ class Side:
 
     text: str
     statements: list[Statement]
-    lines: list[Line]  # those of the diff that the text consists of
+    lines: list[SignedLine]  # those of the diff that the text consists of
 
     def line_of(self, statement: Statement) -> int:
         """Where a statement begins in the file."""
         return self.lines[statement.number - 1].number
 
 
-def side(hunk: Iterable[Line], sign: str, indent: int) -> Side:
+def side(hunk: Iterable[SignedLine], sign: str, indent: int) -> Side:
     """The lines of a hunk with this sign, and the unchanged ones.
 
     Args:
@@ -147,7 +147,7 @@ def side(hunk: Iterable[Line], sign: str, indent: int) -> Side:
     return Side(text, statements(text), kept)
 
 
-def understood(hunk: Iterable[Line], sign: str) -> Side:
+def understood(hunk: Iterable[SignedLine], sign: str) -> Side:
     """A Side of a hunk, all of which is Python."""
     found = side(hunk, sign, 0)
     for statement in found.statements:
@@ -160,7 +160,7 @@ def understood(hunk: Iterable[Line], sign: str) -> Side:
     return found
 
 
-def edits_of_hunk(hunk: list[Line], model: Original) -> list[Edit]:
+def edits_of_hunk(hunk: list[SignedLine], model: Original) -> list[Edit]:
     """The Edits of one hunk."""
     old = understood(hunk, "-")
     new = understood(hunk, "+")
@@ -184,7 +184,7 @@ def edits_of_hunk(hunk: list[Line], model: Original) -> list[Edit]:
     return edits
 
 
-def place_of(hunk: list[Line], old: Side, model: Original) -> int:
+def place_of(hunk: list[SignedLine], old: Side, model: Original) -> int:
     """Which statement of the model answer a hunk begins with."""
     if not old.statements:
         raise DiffError(
@@ -277,7 +277,7 @@ def listed(numbers: Iterable[int]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]]) if texts[1:] else texts[0]
 
 
-def runs(hunk: list[Line], old: Side, new: Side) -> Iterator[Change]:
+def runs(hunk: list[SignedLine], old: Side, new: Side) -> Iterator[Change]:
     """Which statements become which: (from, to) before and (from, to) after.
 
     An unchanged line ends such a run, and so does a line that goes after one that comes: so lines

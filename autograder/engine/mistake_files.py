@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from .diffs import GAP, Diff, Line
+from .diffs import GAP, Diff, SignedLine
 
 ID = re.compile(r"[a-z0-9_]+")
 HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*$")
@@ -209,7 +209,7 @@ class Section:
             self.complain(f"between two ways of making a mistake stands a line `{OR}`", number)
         self.says.clear()
         if kind == "python":
-            kept = [Line("+", line.rstrip(), place) for place, line in held]
+            kept = [SignedLine("+", line.rstrip(), place) for place, line in held]
         else:
             kept = [self.signed(place, line.rstrip()) for place, line in held]
         kept = [line for line in kept if line.text.strip() or line.sign == GAP]
@@ -217,10 +217,10 @@ class Section:
             self.complain("this block is empty", number)
         self.diffs.append(Diff(tuple(kept), kind == "python", number))
 
-    def signed(self, number: int, line: str) -> Line:
+    def signed(self, number: int, line: str) -> SignedLine:
         """A line of a diff."""
         if line.strip() == GAP:
-            return Line(GAP, "", number)
+            return SignedLine(GAP, "", number)
         if line and line[0] not in "+- ":
             self.complain(
                 "a line of a diff begins with - (it goes), + (it comes), or a space (it stays)",
@@ -228,7 +228,7 @@ class Section:
             )
         if "\t" in line:
             self.complain("there is a tab in this line: indent with spaces", number)
-        return Line(line[:1] or " ", line[1:], number)
+        return SignedLine(line[:1] or " ", line[1:], number)
 
     def add_words(self, number: int, line: str) -> None:
         """A line of what is said, or of an entry such as **Look:**."""

@@ -14,7 +14,7 @@ from .backwards import backwards, bare, grafts, kinds_of
 from .everyday import everyday
 from .mend import KINDS, Mend, as_one
 from .own_code import OwnCode
-from .search import Search, Workshop
+from .search import Attempts, Workshop
 
 if TYPE_CHECKING:
     from ..diagnose import Record
@@ -76,14 +76,14 @@ def spots(
 
     def look(workshop: Workshop) -> list[dict[str, Any]]:
         propose = functools.partial(proposed, exercise, code, named, likely)
-        search = Search(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
+        search = Attempts(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
         found = search.one() or search.two()
         if found:
             more = {"asked": search.asked, "code": changed(code, as_one(found))}
             return [data_of(mend) | more for mend in found]
         propose = functools.partial(grafts, exercise, code)
         rest = 1 - MOST_OF_IT
-        found = Search(code, records, workshop, propose, rest * seconds, rest * most).one()
+        found = Attempts(code, records, workshop, propose, rest * seconds, rest * most).one()
         return [data_of(mend) | {"leads": True} for mend in found]
 
     found = subject.in_workshop(look, seconds) or []

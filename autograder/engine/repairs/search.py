@@ -31,7 +31,7 @@ class Workshop(Protocol):
 Work = Callable[[Workshop], Any]  # it gives something that JSON knows
 
 
-class Search:
+class Attempts:
     """Which change makes all records right?
 
     Args:

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from autograder.engine.diffs import Diff, DiffError, Line
+from autograder.engine.diffs import Diff, DiffError, SignedLine
 from autograder.engine.mistakes import one_by_one
 from autograder.engine.spans import applied
 
@@ -56,11 +56,11 @@ def diff(text, whole=False):
         text = textwrap.dedent(text).strip("\n")
     for number, line in enumerate(text.splitlines(), start=10):
         if whole:
-            lines.append(Line("+", line, number))
+            lines.append(SignedLine("+", line, number))
         elif line.strip() == "...":
-            lines.append(Line("...", "", number))
+            lines.append(SignedLine("...", "", number))
         else:
-            lines.append(Line(line[:1] or " ", line[1:], number))
+            lines.append(SignedLine(line[:1] or " ", line[1:], number))
     return Diff(tuple(lines), whole, 9)
 
 

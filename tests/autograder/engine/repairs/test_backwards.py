@@ -13,7 +13,7 @@ from autograder.engine.repairs.apart import Here
 from autograder.engine.repairs.backwards import backwards
 from autograder.engine.repairs.own_code import own_code
 from autograder.engine.repairs.proof import proposed
-from autograder.engine.repairs.search import Search
+from autograder.engine.repairs.search import Attempts
 from autograder.engine.subject import LocalSubject
 from course.checks import all_exercises, find
 
@@ -36,7 +36,7 @@ def mended(exercise, way, source, proposals=None):
         def propose():
             return proposals(code) if proposals else proposed(exercise, code, (way,))
 
-        search = Search(code, records, Here(names, at=lambda number: None), propose, 60, MOST)
+        search = Attempts(code, records, Here(names, at=lambda number: None), propose, 60, MOST)
         return search.one() or search.two()
 
 
