@@ -134,6 +134,15 @@ def add_course(commands):
     about = "make a ready nbgrader course in a new folder"
     course = add_command(commands, "course", about, make_course)
     course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+    course.add_argument("--lessons", default="", metavar="1-3", help="which (default: all)")
+    course.add_argument("--id", default="", metavar="NAME", help="of the term, as autumn_2026")
+    course.add_argument(
+        "--due",
+        action="append",
+        default=[],
+        metavar="LESSON=TIME",
+        help="when one is due: 1=2026-10-12, or '1=2026-10-12 18:00 Europe/Berlin'; repeat it",
+    )
 
 
 def add_grade(commands):

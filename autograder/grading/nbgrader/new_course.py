@@ -1,10 +1,20 @@
 """A ready nbgrader course: `autograder course DIR`."""
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 
+from dateutil.tz import gettz
+from nbgrader.api import Gradebook
+from nbgrader.utils import parse_utc
+
 from ...engine.course import current, load, name_of
+
+RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
+ID = re.compile(r"[A-Za-z0-9_-]+")
 
 CONFIG = '''"""nbgrader's configuration of this course; made by `autograder course`."""
 
@@ -60,22 +70,96 @@ c.SandboxedExecute.cell_seconds = 30
 '''
 
 
-def make_course(folder):
-    """Write source/ and the configuration into a folder; gives the names of the assignments."""
+def make_course(folder, lessons="", term="", due=()):
+    """Write source/ and the configuration into a folder; gives the names of the assignments.
+
+    Args:
+        lessons: which, as "1-3,5"; all if this is empty.
+        term: nbgrader's id of the course; the course's own if this is empty.
+        due: texts "LESSON=TIME".
+    """
     course = current()
     notebooks = load(course.assignments)()
-    for name, text in notebooks.items():
+    names = chosen(list(notebooks), lessons)
+    dates = due_dates(names, due)
+    for name in names:
         place = folder / "source" / name
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{name}.ipynb").write_text(text, encoding="utf-8")
-    (folder / "nbgrader_config.py").write_text(config_of(course), encoding="utf-8")
-    return list(notebooks)
+        (place / f"{name}.ipynb").write_text(notebooks[name], encoding="utf-8")
+    (folder / "nbgrader_config.py").write_text(config_of(course, term), encoding="utf-8")
+    if dates:
+        note_dates(folder, term or course.id, dates)
+    return names
 
 
-def config_of(course):
+def config_of(course, term=""):
     """The text of nbgrader_config.py."""
-    endings = [".ipynb", *course.handed_in]
-    return CONFIG.format(course=name_of(course), id=course.id, endings=json.dumps(endings))
+    endings = json.dumps([".ipynb", *course.handed_in])
+    return CONFIG.format(course=name_of(course), id=term or course.id, endings=endings)
+
+
+def chosen(names, lessons):
+    """The assignments that "1-3,5" means: by the numbers that their names begin with, or else by
+    their places."""
+    if not lessons:
+        return names
+    numbers = {number_of(name, place): name for place, name in enumerate(names, start=1)}
+    there = f"there are {', '.join(map(str, numbers))}"
+    found = []
+    for part in lessons.replace(" ", "").split(","):
+        asked = RANGE.fullmatch(part)
+        if not asked:
+            raise ValueError(f"--lessons {lessons}: {part!r} is no number, and no range as 1-3.")
+        first, last = int(asked[1]), int(asked[2] or asked[1])
+        meant = [name for number, name in numbers.items() if first <= number <= last]
+        if not meant:
+            raise ValueError(f"--lessons {lessons}: there is no lesson {part}; {there}.")
+        found += meant
+    return [name for name in names if name in found]
+
+
+def number_of(name, place):
+    """The number that an assignment's name begins with, or else its place."""
+    begins = re.match(r"\d+", name)
+    return int(begins[0]) if begins else place
+
+
+def due_dates(names, due):
+    """{assignment: when it is due, in UTC}"""
+    dates = {}
+    for text in due:
+        lesson, equals, time = text.partition("=")
+        if not equals:
+            raise ValueError(f"--due {text}: write LESSON=TIME, as 1=2026-10-12.")
+        [name, *more] = chosen(names, lesson)
+        if more:
+            raise ValueError(f"--due {text}: say one lesson at a time.")
+        dates[name] = moment(time.strip(), text)
+    return dates
+
+
+def moment(time, text):
+    """A time as people write it, in UTC; a day means its end."""
+    zone = time.split(" ")[2:]
+    try:
+        if DAY.fullmatch(time):
+            time += " 23:59:59"
+        if zone and gettz(zone[0]) is None:
+            raise ValueError(f"there is no time zone called {zone[0]!r}")
+        return parse_utc(time)
+    except (ValueError, OverflowError) as error:
+        said = f"--due {text}: this is no time ({error}). Write 2026-10-12 or, with a zone,"
+        raise ValueError(f"{said} '2026-10-12 18:00 Europe/Berlin'.") from None
+
+
+def note_dates(folder, term, dates):
+    """Write into the gradebook when assignments are due."""
+    # nbgrader calls alembic by its name when it makes a gradebook.
+    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    os.environ["PATH"] = os.pathsep.join(paths)
+    with Gradebook(f"sqlite:///{folder / 'gradebook.db'}", term) as book:
+        for name, time in dates.items():
+            book.add_assignment(name, duedate=time)
 
 
 def main(options):
@@ -87,9 +171,13 @@ def main(options):
     if not current().assignments:
         print(f"{current().title} has no notebooks to be handed out.", file=sys.stderr)
         return 2
+    if options.id and not ID.fullmatch(options.id):
+        said = "an id consists of letters, digits, - and _"
+        print(f"--id {options.id}: {said}.", file=sys.stderr)
+        return 2
     try:
-        names = make_course(folder)
-    except ValueError as error:  # something is wrong with a lesson, and it says what
+        names = make_course(folder, options.lessons, options.id, options.due)
+    except ValueError as error:  # with a lesson or an option; it says what is wrong
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
