@@ -363,14 +363,18 @@ def audit_right_answers(exams: list[Exam], row: Row) -> None:
             )
 
 
-def audit_wrong_answers(exams: list[Exam], row: Row) -> None:
-    """Every wrong answer must be rejected, and none be told a mistake that it does not make."""
+def audit_wrong_answers(exams: list[Exam], row: Row, mending: float = UNHURRIED) -> None:
+    """Every wrong answer must be rejected, and none be told a mistake that it does not make.
+
+    Args:
+        mending: seconds for finding the line of each, and a name that only its change tells.
+    """
     known = {mistake.id for mistake in exams[0].exercise.mistakes} | {"nothing", *SHORTCUTS}
     for entry in entries_for("wrong", exams[0].exercise):
         row.wrong += 1
         try:
             verdicts = [
-                sit(exam, entry.build(), mending=0 if number else UNHURRIED, most=CHANGES)
+                sit(exam, entry.build(), mending=0 if number else mending, most=CHANGES)
                 for number, exam in enumerate(exams)
             ]
         except bank.EntryError as error:

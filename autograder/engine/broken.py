@@ -57,10 +57,13 @@ def hidden_by(difference: Difference) -> tuple[str, str] | None:
 def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
     """What is seen of a broken property: the most basic difference wherever it shows."""
     promise = next(promise for promise in exercise.properties if promise.name == name)
+    others = {aspect for each in exercise.properties for aspect in each.aspects}
     seen = []
     for record in records:
         own = [each for each in record.found if each.aspect in promise.aspects]
-        seen += (own or (record.found if record.promise is promise else []))[:1]
+        if record.promise is promise:
+            own += [each for each in record.found if each.aspect not in others]
+        seen += own[:1]
     return seen
 
 

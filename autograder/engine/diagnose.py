@@ -37,6 +37,8 @@ BESIDES = {"dtype", "changed", "kept"}
 STATE = {"fact"}  # and this, if the numbers are those of the mistake
 # To find a mistake, look at so many of the probes that fail; each costs a run of every mistake.
 PIVOTS = 3
+# Whoever has only some of a mistake's numbers must have them in so large a part of what is wrong.
+MOSTLY = 0.6
 
 Asked = tuple[Answer, Answer, Trial]  # an answer, the expected one, and what was asked
 Names = tuple[str, ...]  # of ways of making mistakes: one, or those that are made together
@@ -183,6 +185,9 @@ class Search:
         only = self.conclude(whole)
         if only:
             return only
+        if self.is_like is is_resembled:  # a part of the numbers of a few probes is too little
+            least = MOSTLY * sum(map(wrong_in_itself, self.failing))
+            partly = {names: found for names, found in partly.items() if len(found) >= least}
         for first in sorted(partly, key=lambda names: -len(partly[names])):
             both = self.conclude(self.pairs_with(first, partly[first]))
             if both:
@@ -332,6 +337,11 @@ class Search:
 
 def only_beside(record: Record) -> bool:
     return all(difference.aspect in BESIDES for difference in record.found)
+
+
+def wrong_in_itself(record: Record) -> bool:
+    """Is there more wrong than what may stand beside a mistake?"""
+    return any(difference.aspect not in BESIDES | STATE for difference in record.found)
 
 
 def as_coarse_as_it_is(record: Record) -> Record:

@@ -182,8 +182,13 @@ def undoings(pair: Pair, model: Model, learner: Learner) -> Iterator[Mend]:
                 continue
             seen.add((id(node), ast.dump(new)))
             change = ((slot, at(new, node)),)
-            loose = isinstance(wrong, ast.Constant | ast.Name)
-            yield Mend((line_of(node, new),), kind_of(pair), change, loose=loose)
+            yield Mend((line_of(node, new),), kind_of(pair), change, loose=is_loose(wrong))
+
+
+def is_loose(wrong: ast.AST) -> bool:
+    """Is it a number or a name alone, perhaps with a sign? They stand in many places."""
+    telling = ast.stmt | ast.Call | ast.BinOp | ast.BoolOp | ast.Compare | ast.Attribute
+    return not any(isinstance(node, telling) for node in ast.walk(wrong))
 
 
 def line_of(old: ast.AST, new: ast.AST) -> int:

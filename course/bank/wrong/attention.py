@@ -1113,7 +1113,7 @@ def scaled_dot_product_attention(query, key, value, mask=None):
 
 
 # %% scaled_dot_product_attention: two mistakes: divides by d_k instead of its root, and returns (weights, output) in the wrong order
-# expect: nothing
+# expect: scaled_by_width + swapped_results
 def scaled_dot_product_attention(query, key, value, mask=None):
     check_attention(query, key, value, mask)
     dk = key.shape[-1]

@@ -219,7 +219,7 @@ def sinusoidal_encoding(length, d_model):
 
 
 # %% sinusoidal_encoding: positions start at 1, and sine and cosine are swapped
-# expect: nothing
+# expect: positions_from_1 + sine_and_cosine_swapped
 def sinusoidal_encoding(length, d_model):
     pe = torch.empty(length, d_model)
     pos = torch.arange(1, length + 1).reshape(-1, 1)
@@ -230,7 +230,7 @@ def sinusoidal_encoding(length, d_model):
 
 
 # %% sinusoidal_encoding: the exponent is doubled, and sines come first and cosines after them
-# expect: nothing
+# expect: exponent_doubled + halves
 def sinusoidal_encoding(length, d_model):
     i = torch.arange(0, d_model, 2).float()
     w = torch.pow(10000.0, -2 * i / d_model)

@@ -350,7 +350,7 @@ def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
 
 
 # %% smoothed_cross_entropy: the mass is shared with vocab - 1, and padding counts in the divisor
-# expect: nothing
+# expect: shared_among_others + padding_counted
 def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
     V = logits.shape[-1]
     logp = torch.log_softmax(logits, dim=-1)
