@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..engine.exam import Question
     from ..engine.repairs.search import Work
 
-FEW, MANY = 8, 40  # changes that are tried at a time: the first ones are the likeliest
+FEW, MANY = 3, 48  # changes that are tried at a time: the first ones are the likeliest
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
 MOST_MESSAGE = 2000
@@ -144,9 +144,11 @@ class Changed:
                 sources=[source_of(code, mend) for mend in some],
                 seed=subject.seed,
             )
-            for mend, reply in zip(some, replies):
+            # All of them are read before anything else is asked: a later request passes over what
+            # was left of this one.
+            for mend, reply in list(zip(some, replies)):
                 yield mend, None if reply is None else subject.answer_in(reply, trial)
-            size = MANY
+            size = min(4 * size, MANY)
 
 
 def source_of(code: OwnCode, mend: Mend) -> str:

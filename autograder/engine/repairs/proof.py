@@ -74,16 +74,18 @@ def spots(
     if code is None or seconds <= 0 or most <= 0:
         return []
 
+    def propose() -> Iterator[Mend]:
+        return only_once(proposed(exercise, code, named, likely))
+
     def look(workshop: Workshop) -> list[dict[str, Any]]:
-        propose = functools.partial(proposed, exercise, code, named, likely)
         search = Attempts(code, records, workshop, propose, MOST_OF_IT * seconds, MOST_OF_IT * most)
         found = search.one() or search.two()
         if found:
             more = {"asked": search.asked, "code": changed(code, as_one(found))}
             return [data_of(mend) | more for mend in found]
-        propose = functools.partial(grafts, exercise, code)
+        graft = functools.partial(grafts, exercise, code)
         rest = 1 - MOST_OF_IT
-        found = Attempts(code, records, workshop, propose, rest * seconds, rest * most).one()
+        found = Attempts(code, records, workshop, graft, rest * seconds, rest * most).one()
         return [data_of(mend) | {"leads": True} for mend in found]
 
     found = subject.in_workshop(look, seconds) or []
@@ -115,15 +117,10 @@ def proposed(
     first = [way for way in ways if exercise.mistake(way).mathematics in same]
     others = [way for way in ways if way not in first]
     kinds = kinds_of(exercise, first)
-    all_of_them = everyday(code)
-    undone = sorted(backwards(exercise, first, code), key=lambda mend: len(mend.lines))
-    yield from only_once(
-        itertools.chain(
-            undone,
-            (mend for mend in all_of_them if mend.kind in kinds),
-            in_turn(backwards(exercise, others, code), iter(all_of_them)),
-        )
-    )
+    yield from sorted(backwards(exercise, first, code), key=lambda mend: len(mend.lines))
+    all_of_them = everyday(code)  # that takes its time: mostly one of the first does it
+    yield from (mend for mend in all_of_them if mend.kind in kinds)
+    yield from in_turn(backwards(exercise, others, code), iter(all_of_them))
 
 
 def only_once(mends: Iterable[Mend]) -> Iterator[Mend]:

@@ -90,13 +90,18 @@ class Attempts:
                 continue
             wrong = respects(answer, pivot)
             if not wrong:
-                yield mend, self.left_by(mend, others)
+                yield mend, self.left_by(mend, pivot, others)
             elif wrong < before:  # it sets something right in what stays wrong
                 yield mend, failing
 
-    def left_by(self, mend: Mend, failing: list[Record]) -> list[Record]:
+    def left_by(self, mend: Mend, pivot: Record, failing: list[Record]) -> list[Record]:
         """What is wrong with a change. Whether everything is right with it, what was right before
-        as well, is asked only if it mends all of these."""
+        as well, is asked only if it mends all of these.
+
+        Args:
+            pivot: what it has mended already.
+            failing: what is wrong without it, besides.
+        """
         wrong: list[Record] = []
         seen: set[str] = set()  # one record of each property tells enough
         for record in failing:
@@ -104,7 +109,8 @@ class Attempts:
                 wrong.append(record)
                 seen.add(record.promise.name)
         for record in [] if wrong else self.records:
-            if not self.is_mended(mend, record):
+            known = record is pivot or any(record is each for each in failing)
+            if not known and not self.is_mended(mend, record):
                 return [record]
         return wrong
 

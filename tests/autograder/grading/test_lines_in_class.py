@@ -29,6 +29,12 @@ UNDONE = (
     "    weights = torch.softmax(scores, dim=-1)\n"
     "    return weights.detach() @ value, weights"
 )
+# Many changes set the first probe right, and not the others: those are asked in between.
+EVERYTHING = (
+    "def softmax(x, dim=-1):\n"
+    "    exponentials = torch.exp(x - x.max().detach())\n"
+    "    return exponentials / exponentials.sum()"
+)
 # As soon as a changed version of it runs, the whole process ends.
 DEADLY = (
     "import os, inspect\n"
@@ -66,6 +72,12 @@ def test_the_line_is_shown_where_people_read(graded):
         assert line in shown.replace("\n           ", " ")
     [cell] = [cell for cell in found.notebook.cells if cell.source == "check(softmax)"]
     assert line in cell.outputs[0]["data"]["text/html"]
+
+
+def test_what_mends_only_a_part_is_asked_more_and_the_search_goes_on(graded):
+    result = graded(EVERYTHING, 200).results["check_softmax"]
+    assert result.diagnosis == ("over_everything",)
+    assert "Nothing else is wrong" in result.text
 
 
 def test_points_and_names_are_the_same_without(graded):
