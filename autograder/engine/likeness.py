@@ -95,13 +95,13 @@ def of_data(data: Any) -> Likeness | None:
     try:
         seen = {str(name): sketch_of_data(each) for name, each in data["seen"].items()}
         broken, mended = (tuple(map(str, data[name])) for name in ("broken", "mended"))
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
         return None
     return Likeness(broken, seen, mended) if seen else None
 
 
 def sketch_of_data(data: list[str | float]) -> Sketch:
-    numbers = [each for each in data if isinstance(each, float | int)]
+    numbers = [float(each) for each in data if isinstance(each, float | int)]
     return Sketch(tuple(each for each in data if isinstance(each, str)), tuple(numbers))
 
 

@@ -243,9 +243,15 @@ def facts_of(classroom):
 
 
 def records_of(classroom, graded):
-    """{student: the newest record} of those who are graded."""
-    kept = newest(classroom.root, classroom.assignment)
-    return {student: record for student, record in kept.items() if student in graded}
+    """{student: the newest record} of those who are graded, with the notebooks that there are: one
+    may have been renamed since."""
+    kept, there = newest(classroom.root, classroom.assignment), classroom.notebooks.keys()
+    return {
+        student: record
+        | {"notebooks": {n: x for n, x in record["notebooks"].items() if n in there}}
+        for student, record in kept.items()
+        if student in graded
+    }
 
 
 def template_of(plans):

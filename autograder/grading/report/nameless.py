@@ -30,11 +30,16 @@ OF_PYTHON = {*dir(builtins), *keyword.kwlist, "self", "cls"}
 USUAL = OF_LIBRARIES | OF_PYTHON | {"cpu", "cuda", "none", "constant", "ij"}
 # Letters from which on a name is also found at the beginning of a longer word, or inside one.
 PREFIX, SUBSTRING = 3, 4
+# What Unicode does not take for a letter with an accent.
+WITHOUT_STROKES = str.maketrans(
+    {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
+    | {"Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Æ": "Ae", "Œ": "Oe", "Þ": "Th"}
+)
 
 
 def plain(text: str) -> str:
-    """A text without accents."""
-    apart = unicodedata.normalize("NFKD", text)
+    """A text without accents, and with letters that everybody has."""
+    apart = unicodedata.normalize("NFKD", text.translate(WITHOUT_STROKES))
     return "".join(each for each in apart if not unicodedata.combining(each))
 
 
@@ -100,6 +105,9 @@ class People:
                 for name in self.words
                 if len(name) >= PREFIX
             )
+            # Other scripts say more with fewer letters, and do not tell words apart by their size.
+            others = (name for name in self.words if not name.isascii())
+            self.asked[word] |= any(name in word for name in others)
         return self.asked[word]
 
 

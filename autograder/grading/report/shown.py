@@ -4,6 +4,8 @@ learner was told."""
 import re
 from itertools import takewhile
 
+from nbgrader.api import MissingEntry
+
 from ...engine.course import current
 from ...notebooks import submission
 from ...notebooks.outputs import text
@@ -103,7 +105,10 @@ def told_to(classroom, plans, student, group, kept):
     place = plans[notebook].answered_in(grade_id)
     if place is None:
         return ""
-    submitted = classroom.book.find_submission_notebook(notebook, classroom.assignment, student)
+    try:
+        submitted = classroom.book.find_submission_notebook(notebook, classroom.assignment, student)
+    except MissingEntry:  # it was taken out of the gradebook since
+        return ""
     said = next((c.auto_comment for c in submitted.comments if c.name == place.grade_id), None)
     paragraphs = [each for each in (said or "").split("\n\n") if not A_LINE.search(each)]
     return text(" ".join(paragraphs))[:LONGEST_TOLD]

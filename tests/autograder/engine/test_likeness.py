@@ -60,7 +60,16 @@ def test_it_survives_being_written_down():
 
 
 @pytest.mark.parametrize(
-    "data", [None, {}, [], 3, {"broken": 1, "seen": {}, "mended": []}, {"seen": {"p": 4}}]
+    "data",
+    [
+        None,
+        {},
+        [],
+        3,
+        {"broken": 1, "seen": {}, "mended": []},
+        {"seen": {"p": 4}},
+        {"broken": [], "seen": {"p": ["shape", 10**400]}, "mended": []},
+    ],
 )
 def test_what_is_no_likeness_is_none(data):
     assert of_data(data) is None

@@ -103,11 +103,14 @@ class Course:
                     grade.needs_manual_grade = grade.auto_score is None
             book.db.commit()
 
-    def record(self, student, points=None, diagnosis=None, shortcut=(), **about):
+    def record(
+        self, student, points=None, diagnosis=None, shortcut=(), notebook=ASSIGNMENT, **about
+    ):
         """The record of how a submission was graded.
 
         Args:
             diagnosis: {exercise: ids of mistakes}
+            notebook: its name.
             about: what differs from an ordinary run: seconds, events, troubles, level, …
         """
         cells = [
@@ -133,7 +136,7 @@ class Course:
             "memory": 90 * 2**20,
             "cells": cells,
         }
-        notebooks = {ASSIGNMENT: usual | about}
+        notebooks = {notebook: usual | about}
         made = records.record_of(student, ASSIGNMENT, "key", 7, notebooks)
         records.append(self.root, ASSIGNMENT, made)
 

@@ -18,6 +18,8 @@ def people():
     found.add("jose", "José", "Ångström")
     found.add("max", "Max", "Mean")  # as everybody's code says
     found.add("li", "Li", "Xu")
+    found.add("soren", "Søren", "Weiß")
+    found.add("wang", "小明", "王")
     return found
 
 
@@ -73,9 +75,10 @@ def test_what_is_called_after_somebody_is_called_otherwise_everywhere(people):
         "    def go(self):\n        return self.ada\n"
         "def softmax(x, dim=-1):\n"
         "    def li_(angstrom):\n        nonlocal x\n        return angstrom\n"
+        "    soerens = sorens_weiss = 王小明的 = 1\n"
         "    return li_(adas_help(x, jose_x=Li_Softmax(1).go()))",
     )
-    for word in ("ada", "jose", "li_", "lovelace", "angstrom"):
+    for word in ("ada", "jose", "li_", "lovelace", "angstrom", "soren", "weiss", "小明", "王"):
         assert word not in found.code.lower()
     names = {}
     exec(found.whole, names)

@@ -368,6 +368,36 @@ def test_records_of_another_form_are_no_trouble(tmp_path, line):
     assert "Graded 1 of 1" in page_of(made).text
 
 
+UNNAMED = {
+    "grade_id": "check_softmax",
+    "exercise": "attention.softmax",
+    "points": 0.0,
+    "max_points": 8.0,
+    "diagnosis": [],
+    "shortcut": False,
+    "unnamed": {"broken": ["sums_to_one"], "seen": {"p": ["numbers", 1.5, 2.5]}, "mended": []},
+}
+
+
+@pytest.mark.parametrize(("notebook", "groups"), [(ASSIGNMENT, 1), ("renamed_since", 0)])
+def test_only_what_is_still_there_is_shown(tmp_path, notebook, groups):
+    made = Course(tmp_path)
+    made.add("a")
+    made.record("a", notebook=notebook, cells=[UNNAMED])
+    assert len(facts_of(made).unnamed) == groups
+
+
+def test_an_example_that_the_gradebook_has_lost_is_no_trouble(tmp_path):
+    made = Course(tmp_path)
+    made.add("a")
+    made.record("a", cells=[UNNAMED])
+    with closing(sqlite3.connect(made.database)) as connection:
+        connection.execute("PRAGMA foreign_keys = off")
+        connection.execute("DELETE FROM submitted_notebook")
+        connection.commit()
+    assert not any(group.told for group in facts_of(made).unnamed)
+
+
 def test_hostile_text_stays_text(tmp_path):
     made = Course(tmp_path)
     names = {"first_name": HOSTILE, "last_name": "</title></style>"}
