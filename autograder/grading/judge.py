@@ -189,12 +189,13 @@ class Judge:
             result.show(left.verdict)
 
     def verdict(self, exercise: Exercise, subject: RemoteSubject, records: list[Record]) -> Verdict:
-        """The Verdict on what was answered. To find the mistake more is asked; who does not survive
-        that keeps what was earned before."""
+        """The Verdict on what was answered. To find the mistake more is asked, which costs nothing
+        of the submission's time; who does not survive that keeps what was earned before."""
         exam = self.exam(exercise)
         subject.clock = Clock(UNHURRIED)
         try:
-            return verdict_on(exam, subject, records, UNHURRIED)
+            with subject.box.not_charged(UNHURRIED):
+                return verdict_on(exam, subject, records, UNHURRIED)
         except EndedError as end:
             subject.clock = Clock(0)  # now nothing more can be asked
             end.verdict = verdict_on(exam, subject, records, UNHURRIED)

@@ -26,6 +26,7 @@ MOST_SHOWN = 2**24  # characters of all outputs of a notebook
 TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
 UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
+ALL_LINES = 3  # times the seconds of one check may be spent on looking for lines
 ATTEMPTS = 4  # so often a notebook is begun, each time without what has ended everything
 LATER = (
     "a cell below the check of {name} defines a version that would earn {points:g} of {most:g} "
@@ -162,13 +163,14 @@ class NotebookRun:
     def prove(self, box: Box) -> None:
         """Find out where mistakes are. By now all points are earned, and nothing is lost if what is
         tried ends the box."""
-        clock = Clock(self.limits.check)  # for all of them together
+        clock = Clock(ALL_LINES * self.limits.check)
         with contextlib.suppress(EndedError):
             for cell, step in zip(self.cells, self.steps):
                 result = step.planned and self.graded.results.get(step.planned.grade_id)
                 if result and result.open is not None:
                     with clock.running():
-                        self.judge.prove(result, clock.left, self.limits.mending)
+                        seconds = min(clock.left, self.limits.check)
+                        self.judge.prove(result, seconds, self.limits.mending)
                     show(cell, result)
 
     def run_cell(self, box: Box, cell: NotebookNode, step: Step, first: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from ..trial import Answer, Call, Trial
 
 Arrays = dict[str, torch.Tensor]
 VISIBLE = 1e-2  # a change by this share of the largest number is more than rounding
+LONGEST = 5.0  # seconds; a quick answer takes a hundredth of it
 PRECISE = (torch.float32, torch.float64)
 
 
@@ -27,15 +29,20 @@ class SpentError(Exception):
 class Budget:
     """What may still be asked, in the units of Trial.cost.
 
-    Counted and not timed: what is found must not depend on how busy the machine is.
+    Counted: what is found should not depend on how busy the machine is. But a slow answer comes to
+    an end, too.
+
+    Args:
+        until: after that, by time.monotonic, nothing more is asked.
     """
 
-    def __init__(self, most: int):
+    def __init__(self, most: int, until: float):
         self.most = self.left = most
+        self.until = until
 
     def take(self, trial: Trial) -> None:
         """A SpentError if there is not enough left for this trial."""
-        if trial.cost > self.left:
+        if trial.cost > self.left or time.monotonic() > self.until:
             raise SpentError
         self.left -= trial.cost
 
@@ -49,8 +56,9 @@ class Budgets:
     """
 
     def __init__(self, most: int):
-        self.yours, self.theirs, self.others = Budget(most), Budget(most), Budget(most)
-        self.sizes = Budget(most)
+        until = time.monotonic() + LONGEST
+        budgets = (Budget(most, until) for _ in range(4))
+        self.yours, self.theirs, self.others, self.sizes = budgets
 
 
 class Asking:

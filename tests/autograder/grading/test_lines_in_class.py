@@ -1,9 +1,12 @@
 """In class, too, the line is proven; and what is tried for it costs no points."""
 
 import sys
+from contextlib import closing
 
 import pytest
 
+from autograder.engine.examine import verdict_on
+from autograder.grading import judge
 from autograder.grading.judge import Judge
 from autograder.grading.notebook_run import grade
 from autograder.notebooks.plan import put_back
@@ -96,6 +99,23 @@ def test_a_mistake_that_is_known_by_its_undoing_is_named_as_at_home(graded):
     assert result.diagnosis == ("weights_cut_off",)
     assert "no gradient reaches query and key" in result.comment
     assert result.points < result.max_points
+
+
+def test_looking_for_the_mistake_is_not_charged_to_the_submission(monkeypatch, tmp_path):
+    """However long the questions take that are only asked to explain."""
+    plan, boxes = plan_of_lesson(LESSON, tmp_path), []
+
+    def slowly(exam, subject, *more):
+        with subject.box.clock.running():
+            subject.box.clock.left -= 10**6
+        boxes.append(subject.box)
+        return verdict_on(exam, subject, *more)
+
+    monkeypatch.setattr(judge, "verdict_on", slowly)
+    with closing(Keeper(least=0)) as keeper:
+        grade(put_back(solved(LESSON), plan), plan, keeper, Judge(7))
+    assert {id(box) for box in boxes} == {id(boxes[0])}  # it was never ended
+    assert 0 < boxes[0].clock.left < boxes[0].clock.seconds
 
 
 def test_what_ends_the_process_while_changes_are_tried_loses_nothing(graded):

@@ -9,7 +9,7 @@ from autograder.engine.broken import broken_properties
 from autograder.engine.exam import Exam
 from autograder.engine.examine import try_everything
 from autograder.engine.isolation import undisturbed
-from autograder.engine.kinds import LEAST, kind_of
+from autograder.engine.kinds import LEAST, asking, kind_of
 from autograder.engine.limits import OutOfTime
 from autograder.engine.subject import LocalSubject
 from autograder.engine.told import what_kind
@@ -252,3 +252,11 @@ def test_where_nothing_can_be_asked_any_more_there_is_no_kind():
     record, difference = next(iter(broken_properties(exercise, records).values()))
     gone = Gone(implementation)
     assert what_kind(exam, gone, records, record, difference, 1.0) is None
+
+
+def test_a_slow_answer_is_not_asked_for_ever(monkeypatch):
+    name, _, *edits = CASES[0]
+    monkeypatch.setattr(asking, "LONGEST", 0.0)
+    said, cost, _ = told(name, *edits)
+    assert said == ""
+    assert cost == 0
