@@ -134,21 +134,34 @@ class Changed:
         self, code: OwnCode, mends: Iterable[Mend], trial: Trial
     ) -> Iterator[tuple[Mend, Answer | None]]:
         """See repairs.search.Workshop; changed code travels as text, a few versions at a time."""
-        subject, mends, size = self.subject, iter(mends), FEW
+        mends, size = iter(mends), FEW
         while some := list(itertools.islice(mends, size)):
-            replies = subject.box.replies(
-                "try",
-                subject.clock,
-                attached=subject.frames(trial),
-                name=subject.name,
-                sources=[source_of(code, mend) for mend in some],
-                seed=subject.seed,
-            )
-            # All of them are read before anything else is asked: a later request passes over what
-            # was left of this one.
-            for mend, reply in list(zip(some, replies)):
-                yield mend, None if reply is None else subject.answer_in(reply, trial)
+            yield from zip(some, self.tried(code, some, [trial]))
             size = min(4 * size, MANY)
+
+    def answers_to(
+        self, code: OwnCode, mend: Mend, trials: Iterable[Trial]
+    ) -> Iterator[Answer | None]:
+        yield from self.tried(code, [mend], list(trials))
+
+    def tried(
+        self, code: OwnCode, mends: list[Mend], trials: list[Trial]
+    ) -> Iterator[Answer | None]:
+        """What every change answers to every trial."""
+        subject = self.subject
+        replies = subject.box.replies(
+            "try",
+            subject.clock,
+            attached=b"".join(map(subject.frames, trials)),
+            name=subject.name,
+            sources=[source_of(code, mend) for mend in mends],
+            trials=len(trials),
+            seed=subject.seed,
+        )
+        # All of them are read before anything else is asked: a later request passes over what was
+        # left of this one.
+        for (_, trial), reply in list(zip(itertools.product(mends, trials), replies)):
+            yield None if reply is None else subject.answer_in(reply, trial)
 
 
 def source_of(code: OwnCode, mend: Mend) -> str:

@@ -5,6 +5,7 @@ So nothing here decides anything: cells are run and shown, trials are answered.
 """
 
 import contextlib
+import functools
 import linecache
 import os
 import sys
@@ -139,19 +140,20 @@ class Inside:
         with pieces.standing_by(self.shell.user_ns, name):
             yield from self.answers(name, trials, watch, seed, seconds)
 
-    def do_try(self, name, sources, seed):
-        """The Answer of each of several changed versions of what bears this name to a trial, which
-        follows; None for what does not run."""
-        trial = self.line.receive()
+    def do_try(self, name, sources, trials, seed):
+        """The Answers of several changed versions of what bears this name, each to so many trials,
+        which follow; None for what does not run."""
+        trials = [self.line.receive() for _ in range(trials)]
         with pieces.standing_by(self.shell.user_ns, name):
             for source in sources:
-                yield self.answer_of_changed(name, source, trial, seed)
+                for trial in trials:
+                    yield self.answer_of_changed(name, source, trial, seed)
 
     def answer_of_changed(self, name, source, trial, seed):
         names = EVERYDAY | self.shell.user_ns
         try:
             with undisturbed(seed), time_limit(EACH):
-                exec(compile(source, "<a change of your code>", "exec", dont_inherit=True), names)
+                exec(compiled(source), names)
                 answer = run(names[name], trial)
         except (Exception, SystemExit, KeyboardInterrupt, OutOfTime):
             return None
@@ -176,6 +178,11 @@ class Inside:
             yield "answer", sendable(answer), printed.beginning()
             if is_stub(answer):  # the judge asks no more, either
                 return
+
+
+@functools.lru_cache(maxsize=1)  # it is asked to several trials in a row
+def compiled(source):
+    return compile(source, "<a change of your code>", "exec", dont_inherit=True)
 
 
 def shortened(problem):

@@ -53,6 +53,14 @@ class Here:
                 self.at(self.count)
                 yield mend, self.answer(code, mend, trial)
 
+    def answers_to(
+        self, code: OwnCode, mend: Mend, trials: Iterable[Trial]
+    ) -> Iterator[Answer | None]:
+        for trial in trials:
+            self.count += 1
+            self.at(self.count)
+            yield self.answer(code, mend, trial)
+
     def answer(self, code: OwnCode, mend: Mend, trial: Trial) -> Answer | None:
         try:
             with time_limit(EACH):

@@ -80,7 +80,7 @@ def answered(
 ) -> tuple[Answer, Answer, Trial] | None:
     """(what the changed model answer answers to a probe, what is expected, the trial)"""
     trial, expected = exam.asked_by(probe)
-    [(_, answer)] = workshop.answers(code, [mend], trial)
+    [answer] = workshop.answers_to(code, mend, [trial])
     return None if answer is None else (answer, expected, trial)
 
 

@@ -27,6 +27,12 @@ class Workshop(Protocol):
         """Each change with the Answer of what it makes; None if it makes nothing that runs."""
         ...
 
+    def answers_to(
+        self, code: OwnCode, mend: Mend, trials: Iterable[Trial]
+    ) -> Iterator[Answer | None]:
+        """The same of one change, to several trials."""
+        ...
+
 
 Work = Callable[[Workshop], Any]  # it gives something that JSON knows
 
@@ -95,31 +101,30 @@ class Attempts:
                 yield mend, failing
 
     def left_by(self, mend: Mend, pivot: Record, failing: list[Record]) -> list[Record]:
-        """What is wrong with a change. Whether everything is right with it, what was right before
-        as well, is asked only if it mends all of these.
+        """What is wrong with a change, one record of each property. Whether everything is right
+        with it, what was right before as well, is asked only if it mends one of each.
 
         Args:
             pivot: what it has mended already.
             failing: what is wrong without it, besides.
         """
-        wrong: list[Record] = []
-        seen: set[str] = set()  # one record of each property tells enough
-        for record in failing:
-            if record.promise.name not in seen and not self.is_mended(mend, record):
-                wrong.append(record)
-                seen.add(record.promise.name)
-        for record in [] if wrong else self.records:
-            known = record is pivot or any(record is each for each in failing)
-            if not known and not self.is_mended(mend, record):
-                return [record]
-        return wrong
+        first = one_of_each(failing)
+        wrong = list(self.wrong_with(mend, first))
+        done = {id(record) for record in [pivot, *first]}
+        rest = [] if wrong else [each for each in self.records if id(each) not in done]
+        return wrong or one_of_each(self.wrong_with(mend, rest))
 
-    def is_mended(self, mend: Mend, record: Record) -> bool:
+    def wrong_with(self, mend: Mend, records: list[Record]) -> Iterator[Record]:
+        """Which of these records a change leaves or makes wrong."""
         if self.is_late():
-            return False
-        self.asked += 1
-        [(_, answer)] = self.workshop.answers(self.code, [mend], record.trial)
-        return answer is not None and is_right(answer, record)
+            yield from records
+            return
+        self.asked += len(records)
+        trials = [record.trial for record in records]
+        answers = self.workshop.answers_to(self.code, mend, trials)
+        for record, answer in zip(records, answers, strict=True):
+            if answer is None or not is_right(answer, record):
+                yield record
 
     def is_late(self) -> bool:
         return self.asked >= self.most or time.monotonic() > self.deadline
@@ -135,5 +140,10 @@ def is_right(answer: Answer, record: Record) -> bool:
     return next(each_difference(answer, record.expected, record.trial), None) is None
 
 
+def one_of_each(records: Iterable[Record]) -> list[Record]:
+    """The first record of each property: it tells enough."""
+    return list({record.promise.name: record for record in reversed([*records])}.values())[::-1]
+
+
 def count_of(records: list[Record]) -> int:
-    return len({record.promise.name for record in records})
+    return len(one_of_each(records))
