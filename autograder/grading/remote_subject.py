@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..engine.exam import Question
     from ..engine.repairs.search import Work
 
-FEW, MANY = 3, 48  # changes that are tried at a time: the first ones are the likeliest
+MANY = 48  # changes that are tried at a time, but for the first ones, which are the likeliest
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
 MOST_MESSAGE = 2000
@@ -134,7 +134,7 @@ class Changed:
         self, code: OwnCode, mends: Iterable[Mend], trial: Trial
     ) -> Iterator[tuple[Mend, Answer | None]]:
         """See repairs.search.Workshop; changed code travels as text, a few versions at a time."""
-        mends, size = iter(mends), FEW
+        mends, size = iter(mends), 1
         while some := list(itertools.islice(mends, size)):
             yield from zip(some, self.tried(code, some, [trial]))
             size = min(4 * size, MANY)
