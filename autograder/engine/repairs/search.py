@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..compare import each_difference
+import torch
+
+from ..compare import ASPECTS, Difference, each_difference, size
 from ..trial import Answer, Trial
 from .mend import Mend
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from .own_code import OwnCode
 
 CLOSER = 4  # so many changes that set something right, but not all, are built on
+ROUNDED = 1e-3  # of the largest number: closer than that is as good as right
+FEWER = 0.8  # of the numbers that were wrong: then so many are right that it is no chance
 
 
 class Workshop(Protocol):
@@ -34,6 +38,7 @@ class Workshop(Protocol):
         ...
 
 
+Wrong = dict[tuple[str, str], int]  # {(aspect, name): in how many numbers}
 Work = Callable[[Workshop], Any]  # it gives something that JSON knows
 
 
@@ -62,43 +67,46 @@ class Attempts:
         self.records = sorted(records, key=lambda record: record.trial.cost)
         self.deadline = time.monotonic() + seconds
         self.most, self.asked = most, 0
-        self.closer: list[tuple[Mend, list[Record]]] = []  # what is better, and still wrong then
+        # What is better, what is still wrong then, and how much of it.
+        self.closer: list[tuple[Mend, list[Record], float]] = []
 
     def one(self) -> list[Mend]:
         """The first change that does it, in a list; [] if there is none."""
         failing = [record for record in self.records if record.found]
         self.closer = []
-        for mend, left in self.tries(failing):
+        for mend, left, much in self.tries(failing):
             if not left:
                 return [mend]
             if left is failing or len(left) < count_of(failing):
-                self.closer.append((mend, left))
+                self.closer.append((mend, left, much))
         return []
 
     def two(self) -> list[Mend]:
         """The first pair of changes that does it, of which one makes it better, once there is no
         single one."""
-        for first, failing in sorted(self.closer, key=lambda each: len(each[1]))[:CLOSER]:
+        best = sorted(self.closer, key=lambda each: (len(each[1]), each[2]))
+        for first, failing, _ in best[:CLOSER]:
             with first.made():
-                for second, left in self.tries(failing):
+                for second, left, _ in self.tries(failing):
                     if not left:
                         return [first, second]
         return []
 
-    def tries(self, failing: list[Record]) -> Iterator[tuple[Mend, list[Record]]]:
-        """The changes that set the cheapest failing record right, and what is wrong then."""
+    def tries(self, failing: list[Record]) -> Iterator[tuple[Mend, list[Record], float]]:
+        """The changes that set the cheapest failing record right, or bring it closer; what is wrong
+        then; and how much of that record is, as a part of what was."""
         pivot, *others = failing
-        before = {(each.aspect, each.name) for each in pivot.found}
+        before = how_wrong(pivot.found)
         mends = itertools.takewhile(lambda _: not self.is_late(), self.proposed())
         for mend, answer in self.workshop.answers(self.code, mends, pivot.trial):
             self.asked += 1
             if answer is None:
                 continue
-            wrong = respects(answer, pivot)
+            wrong = how_wrong(each_difference(answer, pivot.expected, pivot.trial))
             if not wrong:
-                yield mend, self.left_by(mend, pivot, others)
-            elif wrong < before:  # it sets something right in what stays wrong
-                yield mend, failing
+                yield mend, self.left_by(mend, pivot, others), 0.0
+            elif (much := how_much(wrong, before)) <= FEWER:  # that stays wrong
+                yield mend, failing, much
 
     def left_by(self, mend: Mend, pivot: Record, failing: list[Record]) -> list[Record]:
         """What is wrong with a change, one record of each property. Whether everything is right
@@ -130,10 +138,31 @@ class Attempts:
         return self.asked >= self.most or time.monotonic() > self.deadline
 
 
-def respects(answer: Answer, record: Record) -> set[tuple[str, str]]:
-    """In which respects an answer is wrong."""
-    found = each_difference(answer, record.expected, record.trial)
-    return {(difference.aspect, difference.name) for difference in found}
+def how_wrong(found: Iterable[Difference]) -> Wrong:
+    """{in which respect an answer is wrong: in how many numbers}"""
+    return {(each.aspect, each.name): count_wrong(each) for each in found}
+
+
+def how_much(wrong: Wrong, before: Wrong) -> float:
+    """What part of what was wrong is wrong still; none if only what could not be seen before is."""
+    if first_aspect(wrong) > first_aspect(before):
+        return 0.0
+    if wrong.keys() < before.keys():
+        return 0.0
+    return sum(wrong.values()) / sum(before.values()) if wrong.keys() == before.keys() else 1.0
+
+
+def first_aspect(wrong: Wrong) -> int:
+    return min(ASPECTS.index(aspect) for aspect, _ in wrong)
+
+
+def count_wrong(difference: Difference) -> int:
+    yours, theirs = difference.yours, difference.expected
+    if not (torch.is_tensor(yours) and torch.is_tensor(theirs)) or yours.shape != theirs.shape:
+        return 1
+    a, b = yours.to(torch.float64), theirs.to(torch.float64)
+    right = torch.isclose(a, b, rtol=0, atol=ROUNDED * max(size(b), ROUNDED), equal_nan=True)
+    return max(1, int((~right).sum()))
 
 
 def is_right(answer: Answer, record: Record) -> bool:

@@ -76,6 +76,36 @@ def scaled_dot_product_attention(q, k, v, mask=None):
     return weights @ v, weights
 
 
+# Only once the shape is right can it be seen that the numbers are not.
+TURNED_AND_TOO_DEEP = """
+def causal_mask(length, device=None):
+    place = torch.arange(length, device=device)
+    hidden = place[:, None] <= place[None, :]
+    return hidden[None, None]
+"""
+# With either of the two mended as many promises are broken, but fewer numbers are wrong.
+DIAGONAL_AND_SIGN = """
+def shift_matrix(offset, d_model):
+    matrix = torch.zeros(d_model, d_model)
+    for i in range(0, d_model, 2):
+        turn = offset / 10000 ** (i / d_model)
+        matrix[i, i], matrix[i + 1, i + 1] = math.cos(turn), math.sin(turn)
+        matrix[i, i + 1], matrix[i + 1, i] = math.sin(turn), math.sin(turn)
+    return matrix
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("causal_mask", TURNED_AND_TOO_DEEP), ("shift_matrix", DIAGONAL_AND_SIGN)],
+)
+def test_a_change_that_brings_it_closer_is_built_on(name, source):
+    linecache.cache[name] = (0, None, source.splitlines(keepends=True), name)
+    names = {"torch": torch, "math": math}
+    exec(compile(source, name, "exec"), names)
+    assert "Two small changes make everything right" in said(checked(name, names[name]))
+
+
 def test_the_change_itself_is_never_shown():
     verdict = checked("softmax", softmax)
     shown = verdict.text(hints=0)
