@@ -1,6 +1,6 @@
 """`autograder reset softmax`: an exercise is given back its stub, in its notebook and in its file.
 
-Nothing is lost: what was written there is kept in exercises/before/.
+Nothing is lost: both are kept as they were, whole, in exercises/before/.
 """
 
 import json
@@ -28,13 +28,13 @@ class Written:
 
     Args:
         said: what it is, in a list.
-        answer: what the learner has written.
+        before: what the file holds.
         after: the file's text with the stub.
     """
 
     path: Path
     said: str
-    answer: str
+    before: bytes
     after: str
 
 
@@ -50,31 +50,52 @@ def main(name):
             "folder first."
         )
     try:
-        found = [*in_file(exercise, place), *in_notebook(exercise, place)]
+        return reset(exercise, place)
     except UnreadableError as error:
         return complain(f"{error} Nothing was changed.")
+    except OSError as error:
+        return complain(f"{error.filename} cannot be written: {error.strerror}.")
+
+
+def complain(sentence):
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+def reset(exercise, place):
+    found = written(exercise, place)
     if not found:
         print(f"{exercise.name} is a stub already: there is nothing to give back.")
         return 0
-    kept = place / KEPT / f"{exercise.name} {datetime.now():%Y-%m-%d %H.%M.%S}.py"
-    print("\n".join([f"Your {exercise.name} stands in:", *(f"  {each.said}" for each in found)]))
-    print(f"It'll be kept as {kept.relative_to(place.parent)}.")
+    kept = place / KEPT / f"{exercise.name} {datetime.now():%Y-%m-%d %H.%M.%S}"
+    print("\n".join(warning(exercise, place, found, kept)))
     if not agreed():
         print("Nothing was changed.")
         return 0
-    try:
-        put_back(exercise, place, found, kept)
-    except OSError as error:
-        return complain(f"{error.filename} cannot be written: {error.strerror}.")
+    found = written(exercise, place)  # what was saved while the question stood there counts, too
+    put_back(exercise, place, found, kept)
     print(f"{exercise.name} is a stub again.")
     if any(each.path.suffix == ".ipynb" for each in found):
         print("If the notebook is open: File, Reload Notebook from Disk; and restart its kernel.")
     return 0
 
 
-def complain(sentence):
-    print(sentence, file=sys.stderr)
-    return 2
+def written(exercise, place):
+    return [*in_file(exercise, place), *in_notebook(exercise, place)]
+
+
+def warning(exercise, place, found, kept):
+    """What is about to happen."""
+    yield f"Your {exercise.name} stands in:"
+    yield from (f"  {each.said}" for each in found)
+    what = "This file" if len(found) == 1 else "These files"
+    yield f"{what} will be kept, whole, in {kept.relative_to(place.parent)}/."
+    best = work.records(place).get(exercise.id, {}).get("best", 0)
+    if best:
+        yield (
+            f"Your {best} of {exercise.max_score} points in `autograder progress` go with it, "
+            f"until you check a version again."
+        )
 
 
 def agreed():
@@ -87,10 +108,10 @@ def agreed():
 
 
 def put_back(exercise, place, found, kept):
-    """Keep what was written; then write the stubs, and forget the points."""
-    kept.parent.mkdir(exist_ok=True)
-    answers = "\n\n\n".join(f"# {each.said}\n{each.answer}" for each in found)
-    work.write(kept, f"{answers}\n")
+    """Keep the files as they are; then write the stubs, and forget the points."""
+    kept.mkdir(parents=True, exist_ok=True)
+    for each in found:
+        work.write_bytes(kept / each.path.name, each.before)
     for each in found:
         work.write(each.path, each.after)
     work.forget(place, exercise.id)
@@ -105,18 +126,17 @@ def in_file(exercise, place):
         before = path.read_text(encoding="utf-8")
         there = answer_in(before, exercise, place)
     except (OSError, SyntaxError, ValueError):
-        raise UnreadableError(f"exercises/{path.name} cannot be read as Python.") from None
+        raise UnreadableError(f"{shown(path, place)} cannot be read as Python.") from None
     stub = stub_of(exercise)
-    if there and there.rstrip() != stub:
-        said = f"exercises/{path.name}: {counted(there)}"
-        yield Written(path, said, there, before.replace(there, stub))
+    if there.rstrip() != stub:
+        said = f"{shown(path, place)}: {counted(there)}"
+        yield Written(path, said, path.read_bytes(), work.put_instead(before, there, stub))
 
 
 def answer_in(source, exercise, place):
     """What a file's source holds of an exercise: the whole cell that was kept there, or the
-    definition."""
-    there = work.records(place).get(exercise.id, {}).get("kept", "")
-    return there if there and there in source else work.statement(source, exercise.name)
+    definition; "" if there is none."""
+    return work.kept_cell(source, exercise, place) or work.statement(source, exercise.name)
 
 
 def in_notebook(exercise, place):
@@ -125,22 +145,23 @@ def in_notebook(exercise, place):
     for folder in (place.parent / "notebooks", place.parent):
         path = folder / f"{number:02}_{exercise.module}.ipynb"
         if path.is_file():
-            yield from in_cells(exercise, path)
+            yield from in_cells(exercise, path, shown(path, place))
 
 
-def in_cells(exercise, path):
+def in_cells(exercise, path, name):
     stub, answers = stub_of(exercise), []
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        before = path.read_bytes()
+        notebook = json.loads(before.decode("utf-8"))
         for cell in [cell for cell in notebook["cells"] if solves(cell, exercise)]:
             answers.append("".join(cell["source"]).rstrip())
             cell.update(source=stub.splitlines(keepends=True), outputs=[], execution_count=None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise UnreadableError(f"notebooks/{path.name} cannot be read as a notebook.") from None
-    answer = "\n\n\n".join(each for each in answers if each not in ("", stub))
-    if answer:
-        after = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        yield Written(path, f"notebooks/{path.name}: {counted(answer)}", answer, after)
+        raise UnreadableError(f"{name} cannot be read as a notebook.") from None
+    other = [each for each in answers if each != stub]
+    if other:
+        said = f"{name}: {counted(''.join(each + chr(10) for each in other))}"
+        yield Written(path, said, before, work.as_text(notebook))
 
 
 def solves(cell, exercise):
@@ -149,6 +170,11 @@ def solves(cell, exercise):
     return about.get("solution") and about.get("grade_id") == exercise.name
 
 
+def shown(path, place):
+    """A path as one speaks of it in the course's folder."""
+    return path.relative_to(place.parent).as_posix()
+
+
 def counted(text):
     lines = len(text.strip().splitlines())
-    return f"{lines} line{'s' if lines > 1 else ''}"
+    return f"{lines} line{'' if lines == 1 else 's'}" if lines else "nothing, not even the stub"

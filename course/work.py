@@ -7,6 +7,7 @@ import ast
 import contextlib
 import json
 import linecache
+import re
 from pathlib import Path
 
 from autograder import aside
@@ -77,10 +78,24 @@ def write_records(place, known):
 
 def write(path, text):
     """Write a file whole or not at all: a full disk leaves what was there."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, data):
     path = path.resolve()  # it may be a link
     mode = path.stat().st_mode if path.exists() else None
-    aside.write(path, text.encode("utf-8"))
+    aside.write(path, data)
     path.chmod(mode or 0o644)
+
+
+def as_text(notebook):
+    """A notebook as its file's text, also where a cell holds half a character."""
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(notebook, indent=1) + "\n"
+    return text
 
 
 def note(place, exercise, verdict):
@@ -115,8 +130,8 @@ def keep(exercise, subject, place=None, replace=False):
         return f"{shown} cannot be read as Python, so your {exercise.name} was not kept there."
     if source in before and there in source:  # and not a part of something longer
         return ""
-    earlier = records(place).get(exercise.id, {}).get("kept", "")
-    if earlier and earlier in before:
+    earlier = kept_cell(before, exercise, place)
+    if earlier:
         there = earlier
     elif there and there != stub_of(exercise) and not replace:
         return (
@@ -124,7 +139,7 @@ def keep(exercise, subject, place=None, replace=False):
             f"To put this one in its place: from course.work import keep; "
             f'keep("{exercise.name}", {exercise.name}, replace=True)'
         )
-    after = before.replace(there, source) if there else f"{before}\n\n{source}\n"
+    after = put_instead(before, there, source)
     trouble = trouble_with(exercise, after, path)
     if trouble:
         return f"Your {exercise.name} was not kept in {shown}: {trouble}"
@@ -133,7 +148,9 @@ def keep(exercise, subject, place=None, replace=False):
     except OSError as error:
         return f"Your {exercise.name} could not be kept in {shown}: {error.strerror}."
     change_record(place, exercise.id, kept=source)
-    return f"Kept in {shown}: later lessons build on it."
+    last = exercise.module == LESSONS[-1]
+    what = "the rest of this lesson builds" if last else "later lessons build"
+    return f"Kept in {shown}: {what} on it."
 
 
 def cell_of(subject):
@@ -144,15 +161,48 @@ def cell_of(subject):
     return None
 
 
+def kept_cell(source, exercise, place):
+    """The whole cell that was kept in a file, if it still stands there as it was; else ""."""
+    kept = records(place).get(exercise.id, {}).get("kept", "")
+    return kept if kept and around(source, kept) else ""
+
+
+def around(source, text):
+    """(what stands before, what stands behind) the last place where a text is whole statements,
+    and no part of something longer; None if there is no such place."""
+    wanted = ast.dump(ast.parse(source))
+    for found in reversed(list(re.finditer(re.escape(text), source))):
+        parts = source[: found.start()], text, source[found.end() :]
+        with contextlib.suppress(SyntaxError):
+            body = [node for part in parts for node in ast.parse(part).body]
+            if ast.dump(ast.Module(body, [])) == wanted:
+                return parts[0], parts[2]
+    return None
+
+
+def put_instead(source, text, other):
+    """A file's source with another text where one stands; at its end if that stands nowhere."""
+    sides = around(source, text) if text else None
+    return other.join(sides) if sides else f"{source.rstrip()}\n\n\n{other}\n"
+
+
 def statement(source, name):
-    """The statement that defines a name at the top level of a file, as text; "" if there is none.
+    """The statement that binds a name at the top level of a file, as text; "" if there is none.
     Of several it is the last one, which counts."""
     found = ""
     for node in ast.parse(source).body:
-        if getattr(node, "name", None) == name:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            found = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+        if name in names_bound(node):
+            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+            found = "\n".join(source.split("\n")[first - 1 : node.end_lineno])
     return found
+
+
+def names_bound(node):
+    """The names that a definition or an assignment (of a lambda, say) binds."""
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return {target.id for target in targets if isinstance(target, ast.Name)}
+    return {getattr(node, "name", None)}
 
 
 def trouble_with(exercise, source, path):

@@ -44,18 +44,34 @@ def solved(learner):
 
 def test_the_stub_is_back_in_both_and_nothing_is_lost(solved, says, capsys):
     path, book = solved
+    before = [each.read_bytes() for each in solved]
     assert reset.main("softmax") == 0
     assert path.read_text() == file_of("attention")
     cells = json.loads(book.read_text())["cells"]
     assert stub_of(SOFTMAX) in ["".join(cell["source"]) for cell in cells]
     assert "A note of mine." in "".join(cells[0]["source"])
     [kept] = (path.parent / "before").iterdir()
-    assert kept.read_text().count(MINE) == 2
+    assert [(kept / each.name).read_bytes() for each in solved] == before
     assert work.records(path.parent) == {}
     said = capsys.readouterr().out
     assert "exercises/attention.py: 2 lines" in said
     assert "notebooks/01_attention.ipynb: 2 lines" in said
+    assert "Your 6 of 7 points in `autograder progress` go with it" in said
     assert "softmax is a stub again." in said
+
+
+def test_what_was_saved_while_the_question_stood_there_is_kept_too(solved, monkeypatch):
+    path, _ = solved
+
+    def saves(asked):
+        path.write_text(path.read_text().replace("# Ana's", "# Ana's, at last"))
+        return "y"
+
+    monkeypatch.setattr("builtins.input", saves)
+    assert reset.main("softmax") == 0
+    [kept] = (path.parent / "before").iterdir()
+    assert "# Ana's, at last" in (kept / path.name).read_text()
+    assert path.read_text() == file_of("attention")
 
 
 def test_a_version_that_was_kept_with_its_whole_cell_goes_whole(learner, says):
@@ -65,6 +81,38 @@ def test_a_version_that_was_kept_with_its_whole_cell_goes_whole(learner, says):
     work.change_record(learner, SOFTMAX.id, kept=cell)
     assert reset.main("attention.softmax") == 0
     assert path.read_text() == file_of("attention")
+
+
+@pytest.mark.parametrize("more", [" / 2", "\n    # and then\n    return x"])
+def test_what_was_kept_and_went_on_growing_goes_whole(learner, says, more):
+    path = learner / "attention.py"
+    mine = MINE.partition("  #")[0]
+    path.write_text(path.read_text().replace(stub_of(SOFTMAX), mine + more))
+    work.change_record(learner, SOFTMAX.id, kept=mine)
+    assert reset.main("softmax") == 0
+    assert path.read_text() == file_of("attention")
+
+
+def test_what_is_no_function_any_more_is_no_stub_yet(learner, says):
+    path = learner / "attention.py"
+    path.write_text(path.read_text().replace(stub_of(SOFTMAX), "softmax = lambda x, dim=-1: x"))
+    assert reset.main("softmax") == 0
+    assert path.read_text() == file_of("attention")
+
+
+def test_what_was_deleted_is_there_again(learner, says, capsys):
+    path = learner / "attention.py"
+    path.write_text(path.read_text().replace(stub_of(SOFTMAX), ""))
+    assert reset.main("softmax") == 0
+    assert "nothing, not even the stub" in capsys.readouterr().out
+    assert path.read_text().endswith(f"\n\n\n{stub_of(SOFTMAX)}\n")
+
+
+def test_a_notebook_is_named_where_it_lies(solved, says, capsys):
+    _, book = solved
+    book.rename(book.parents[1] / book.name)
+    assert reset.main("softmax") == 0
+    assert "  01_attention.ipynb: 2 lines" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("typed", ["", "n", "nein"])

@@ -121,3 +121,22 @@ def test_a_version_under_another_name_is_not_kept(learner, cell):
     said = checked(cell(RIGHT.replace("causal_mask", "mine"), "mine"))[1]
     assert "the cell calls it something else" in said
     assert (learner / "attention.py").read_text() == before
+
+
+def test_a_kept_version_that_was_changed_by_hand_since_stays(learner, cell):
+    path = learner / "attention.py"
+    checked(cell(RIGHT, "causal_mask"))
+    by_hand = path.read_text().replace(RIGHT.strip(), RIGHT.strip() + " & True")
+    path.write_text(by_hand)
+    other = RIGHT.replace("below(length)[:, None]", "torch.arange(length).unsqueeze(1)")
+    assert "holds another causal_mask" in checked(cell(other, "causal_mask"))[1]
+    assert path.read_text() == by_hand
+
+
+def test_what_nothing_is_built_on_is_not_said_to_be_built_on(learner, cell):
+    alibi = find("alibi_bias")
+    subject = cell(f"import torch\n\n{alibi.source}", "alibi_bias")
+    assert (
+        keep(alibi, subject)
+        == "Kept in exercises/variants.py: the rest of this lesson builds on it."
+    )
