@@ -8,9 +8,12 @@ import ast
 import copy
 import json
 
+from .work import as_text
+
 
 def carried(path, given, mine, new):
-    """(the new version of a file with what somebody has written in it, what could not be kept)
+    """(the new version of a file with what somebody has written in it, sentences on where both they
+    and the new edition have changed something)
 
     Args:
         path: tells by its ending whether it is a notebook.
@@ -27,7 +30,7 @@ def cells(given, mine, new):
     before, theirs, notebook = (json.loads(text) for text in (given, mine, new))
     known = {cell["id"]: source_of(cell) for cell in before["cells"]}
     written = {cell["id"]: cell for cell in theirs["cells"]}
-    lost = []
+    said = []
     for cell in notebook["cells"]:
         there = written.get(cell["id"])
         if there is None:
@@ -37,14 +40,17 @@ def cells(given, mine, new):
         if touched and (not changed or is_answer(there)):
             cell["source"] = there["source"]
         elif touched and source_of(cell) != source_of(there):
-            lost.append(first_line(there))
+            said.append(f"the new edition's version stands where you changed `{first_line(there)}`")
         if source_of(cell) == source_of(there):
             cell.update({key: there[key] for key in ("outputs", "execution_count") if key in there})
     ids = {cell["id"] for cell in notebook["cells"]}
     gone = [c for c in theirs["cells"] if c["id"] in known and c["id"] not in ids]
-    lost += [first_line(cell) for cell in gone if source_of(cell) != known[cell["id"]]]
+    changed = [cell for cell in gone if source_of(cell) != known[cell["id"]]]
+    said += [
+        f"the new edition has left out `{first_line(cell)}`, changed by you" for cell in changed
+    ]
     put_in(notebook["cells"], theirs["cells"], known, ids)
-    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", lost
+    return as_text(notebook), said
 
 
 def put_in(cells, theirs, known, ids):
@@ -79,18 +85,20 @@ def statements(given, mine, new):
     """Definitions are known by their names: those that somebody has written stay, also beside what
     the new edition brings."""
     before, theirs, now = (blocks(text) for text in (given, mine, new))
-    text, lost = mine, []
+    text, said = mine, []
     for name, block in theirs.items():
         if block == before.get(name) and name in now:
             text = text.replace(block, now[name], 1)
         elif block == before.get(name):
             text = text.replace(block, "", 1).rstrip() + "\n"
         elif name in before and name in now and now[name] != before[name]:
-            lost.append(f"the new stub of {name}")
+            said.append(f"your {name} stays, though the new edition has changed its stub")
     fresh = [block for name, block in now.items() if name not in theirs and name not in before]
     head = text_before(given), text_before(new)
+    if head[0] != head[1] and head[0] not in text:
+        said.append("your first lines stay, though the new edition has changed them")
     text = text.replace(head[0], head[1], 1) if head[0] else text
-    return "\n\n\n".join([text.rstrip(), *fresh]) + "\n", lost
+    return "\n\n\n".join([text.rstrip(), *fresh]) + "\n", said
 
 
 def blocks(text):

@@ -5,6 +5,7 @@ notebook is kept whole in before-update/, the new edition is brought in, and wha
 into its new place.
 """
 
+import shlex
 import subprocess
 import sys
 from datetime import datetime
@@ -12,10 +13,19 @@ from pathlib import Path
 
 from .carry_over import carried
 from .places import HOME
-from .work import write
+from .work import write, write_bytes
 
 KEPT = "before-update"
 LEARNERS = ("notebooks/*.ipynb", "exercises/*.py")  # files that one writes in
+INSTALLED = (
+    "The course was installed with pip, and not cloned. Install the new edition in the same way; "
+    "then `autograder lessons DIR` adds what is new to your folder."
+)
+UNPACKED = (
+    "This folder was unpacked from an archive, and not cloned, so nothing says where new editions "
+    "come from. Unpack the new edition beside it, and copy your notebooks/ and exercises/ over; "
+    "or clone the course with git, once: from then on `autograder update` does that."
+)
 
 
 class CannotUpdateError(Exception):
@@ -24,20 +34,21 @@ class CannotUpdateError(Exception):
 
 def main():
     try:
-        said = update(HOME)
+        for sentence in update(HOME):
+            print(sentence, flush=True)
     except CannotUpdateError as error:
         print(error, file=sys.stderr)
         return 2
-    print("\n".join(said))
     return 0
 
 
 def update(home):
-    """Bring it in; gives what to tell."""
+    """Bring it in; gives sentences, each of them as soon as it is so."""
     upstream = where_from(home)
     git(home, "fetch", "--quiet", because="The new edition could not be fetched")
     if git(home, "rev-list", "--count", f"HEAD..{upstream}").strip() == "0":
-        return ["This is the newest edition."]
+        yield "This is the newest edition."
+        return
     if git(home, "rev-list", "--count", f"{upstream}..HEAD").strip() != "0":
         raise CannotUpdateError(
             "This folder has commits of your own, which only you can join with the new edition: "
@@ -49,18 +60,16 @@ def update(home):
     if strange:
         raise CannotUpdateError(
             f"You have changed {' and '.join(strange)}, and the new edition has as well. Put your "
-            f"change aside with `git stash`, say `autograder update`, and then `git stash pop`."
+            f"change aside with `git stash push -- {shlex.join(strange)}`, say "
+            f"`autograder update`, and then `git stash pop`."
         )
-    return brought(home, upstream, [home / name for name in mine])
+    yield from brought(home, upstream, {name: home / name for name in mine})
 
 
 def where_from(home):
     """The name of what this checkout follows."""
     if not (home / ".git").exists():
-        raise CannotUpdateError(
-            "The course was installed with pip, and not cloned. Install the new edition in the "
-            "same way; then `autograder lessons DIR` adds what is new to your folder."
-        )
+        raise CannotUpdateError(UNPACKED if (home / "Makefile").is_file() else INSTALLED)
     try:
         return git(home, "rev-parse", "--abbrev-ref", "@{upstream}").strip()
     except CannotUpdateError:
@@ -76,45 +85,62 @@ def named(home, *commits):
 
 
 def brought(home, upstream, paths):
-    """Bring in the new edition, and carry over what was written in these files."""
-    names = {path: path.relative_to(home).as_posix() for path in paths}
-    mine = {path: path.read_text(encoding="utf-8") for path in paths if path.is_file()}
-    given = {path: git(home, "show", f"HEAD:{name}") for path, name in names.items()}
-    kept = home / KEPT / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
-    for path, text in mine.items():
-        place = kept / names[path]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write(place, text)
-    said = [f"What you had written is kept, as it was, in {kept.relative_to(home)}."] * bool(mine)
+    """Bring in the new edition, and carry over what was written in these files.
+
+    Args:
+        paths: {name as git says it: path}
+    """
+    mine = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    given = {name: git(home, "show", f"HEAD:{name}") for name in mine}
+    if mine:
+        kept = keep(home, mine)
+        yield f"What you had written is kept, as it was, in {kept}."
     try:
-        if names:
-            git(home, "checkout", "--quiet", "HEAD", "--", *names.values())
+        if paths:
+            git(home, "checkout", "--quiet", "HEAD", "--", *paths)
         git(home, "merge", "--quiet", "--ff-only", upstream)
     except CannotUpdateError:
-        for path, text in mine.items():
-            write(path, text)
+        for name, data in mine.items():
+            write_bytes(paths[name], data)
         raise
-    for path, text in mine.items():
-        said += carry(path, names[path], given[path], text)
-    return [
-        f"The new edition is here. {'Your work is in it.' if mine else ''}".strip(),
-        *said,
-        "`make lab` goes on from here; notebooks that are open: File, Reload Notebook from Disk.",
-    ]
+    yield f"The new edition is here. {'Your work goes into it.' if mine else ''}".strip()
+    for name, data in mine.items():
+        yield from carry(paths[name], name, given[name], data)
+    yield "`make lab` goes on from here; notebooks that are open: File, Reload Notebook from Disk."
+
+
+def keep(home, mine):
+    """Files, as they are, in a folder of their own; gives its name."""
+    kept = Path(KEPT) / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
+    try:
+        for name, data in mine.items():
+            place = home / kept / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(place, data)
+    except OSError as error:
+        raise CannotUpdateError(
+            f"What you have written could not be kept in {kept} ({error.strerror}), so nothing was "
+            f"changed. Is there something else called {KEPT}?"
+        ) from None
+    return kept
 
 
 def carry(path, name, given, mine):
     """Put what was written into the new version of a file; gives what to tell."""
-    if not path.is_file():
-        write(path, mine)
-        return [f"{name} is no part of the new edition; yours stays."]
     try:
-        text, lost = carried(path, given, mine, path.read_text(encoding="utf-8"))
-    except (ValueError, SyntaxError, KeyError, TypeError):
-        write(path, mine)
-        return [f"{name} stays as you had it: what you have written there could not be read."]
-    write(path, text)
-    return [f"{name}: the new edition has changed this as well, and counts: {it}" for it in lost]
+        if not path.is_file():
+            write_bytes(path, mine)
+            return [f"{name} is no part of the new edition; yours stays."]
+        new = path.read_text(encoding="utf-8")
+        try:
+            text, said = carried(path, given, mine.decode("utf-8"), new)
+        except Exception:  # a file can hold anything
+            write_bytes(path, mine)
+            return [f"{name} stays as you had it: what you have written there could not be read."]
+        write(path, text)
+    except OSError as error:
+        return [f"{name} could not be written ({error.strerror}): yours is where it was kept."]
+    return [f"{name}: {it}." for it in said]
 
 
 def git(home, *words, because=""):

@@ -102,15 +102,17 @@ def test_what_was_written_is_in_the_new_edition(home, publisher):
     assert MINE in text
     assert "def own():" in text
     assert "Now with more words." in text
-    assert "The new edition is here. Your work is in it." in said
-    assert "has changed this as well" in said  # the first page: both have written there
+    assert "The new edition is here. Your work goes into it." in said
+    assert "the new edition's version stands where you changed" in said  # the first page
+    assert "01_attention.ipynb: the new edition" in said
+    assert f"kept, as it was, in {update.KEPT}" in said.partition("The new edition is here")[0]
     [kept] = (home / update.KEPT).iterdir()
     assert before == ((kept / BOOK).read_text(), (kept / FILE).read_text())
 
 
 def test_where_nothing_was_written_the_files_are_the_new_editions(home, publisher):
     publish(publisher, lambda cells: cells[0].update(source=["New."]))
-    update.update(home)
+    list(update.update(home))
     for name in (BOOK, FILE, "README.md"):
         assert (home / name).read_bytes() == (publisher / name).read_bytes()
     assert not (home / update.KEPT).exists()
@@ -120,23 +122,74 @@ def test_what_the_new_edition_does_not_change_stays_untouched(home, publisher):
     work(home)
     before = (home / BOOK).read_bytes(), (home / FILE).read_bytes()
     publish(publisher)
-    update.update(home)
+    list(update.update(home))
     assert before == ((home / BOOK).read_bytes(), (home / FILE).read_bytes())
     assert (home / "README.md").read_text() == "Second edition.\n"
 
 
 def test_twice_is_once(home, publisher):
     publish(publisher)
-    update.update(home)
-    assert update.update(home) == ["This is the newest edition."]
+    list(update.update(home))
+    assert list(update.update(home)) == ["This is the newest edition."]
 
 
-def test_a_notebook_that_cannot_be_read_stays_as_it_was(home, publisher):
-    (home / BOOK).write_text("half a notebook")
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"half a notebook",
+        b"\xff\xfe",
+        b'{"cells": [{"id": "x", "source": "", "metadata": []}]}',
+        b"7",
+    ],
+)
+@pytest.mark.parametrize("name", [BOOK, FILE])
+def test_a_file_that_cannot_be_read_stays_as_it_was(home, publisher, name, data):
+    (home / name).write_bytes(data)
     publish(publisher, lambda cells: cells[0].update(source=["New."]))
-    said = " ".join(update.update(home))
-    assert f"{BOOK} stays as you had it" in said
-    assert (home / BOOK).read_text() == "half a notebook"
+    list(update.update(home))
+    assert (home / "README.md").read_text() == "Second edition.\n"
+    [kept] = (home / update.KEPT).iterdir()
+    assert (kept / name).read_bytes() == data
+
+
+def test_a_notebook_whose_metadata_is_a_list_stays_as_it_was(home, publisher):
+    def break_it(cells):
+        cell_of(cells, "softmax").update(metadata=[], source=MINE)
+
+    edited(home / BOOK, break_it)
+    before = (home / BOOK).read_bytes()
+    publish(publisher, lambda cells: cell_of(cells, "softmax").update(source=["New."]))
+    assert f"{BOOK} stays as you had it" in " ".join(update.update(home))
+    assert (home / BOOK).read_bytes() == before
+
+
+def test_half_a_character_is_carried_over(home, publisher):
+    edited(home / BOOK, lambda cells: cell_of(cells, "softmax").update(source="# \ud83d"))
+    publish(publisher, lambda cells: cells[0].update(source=["New."]))
+    list(update.update(home))
+    cells = json.loads((home / BOOK).read_text())["cells"]
+    assert cell_of(cells, "softmax")["source"] == "# \ud83d"
+    assert cells[0]["source"] == ["New."]
+
+
+def test_where_nothing_can_be_kept_nothing_is_changed(home, publisher):
+    work(home)
+    (home / update.KEPT).write_text("a file of mine")
+    publish(publisher, lambda cells: cells[0].update(source=["New."]))
+    assert f"Is there something else called {update.KEPT}?" in refused(home)
+
+
+def test_of_a_file_it_is_said_which_version_stays(home, publisher):
+    work(home)
+    path = home / FILE
+    path.write_text(path.read_text().replace("import torch", "import torch  # mine", 1))
+    new = file_of("attention").replace("import torch", "import math\nimport torch", 1)
+    (publisher / FILE).write_text(new.replace(STUB, f"{STUB}  # harder"))
+    git(publisher, "commit", "--quiet", "--all", "--message=second")
+    said = list(update.update(home))
+    assert f"{FILE}: your softmax stays, though the new edition has changed its stub." in said
+    assert f"{FILE}: your first lines stay, though the new edition has changed them." in said
+    assert MINE in path.read_text()
 
 
 def files_of(home):
@@ -149,7 +202,7 @@ def refused(home):
     """What is said; and nothing was changed."""
     before = files_of(home)
     with pytest.raises(update.CannotUpdateError) as told:
-        update.update(home)
+        list(update.update(home))
     assert before.items() <= files_of(home).items()
     return str(told.value)
 
@@ -157,7 +210,9 @@ def refused(home):
 def test_a_change_of_the_course_itself_is_for_git(home, publisher):
     (home / "README.md").write_text("Mine.\n")
     publish(publisher)
-    assert "You have changed README.md, and the new edition has as well." in refused(home)
+    said = refused(home)
+    assert "You have changed README.md, and the new edition has as well." in said
+    assert "`git stash push -- README.md`" in said
 
 
 def test_commits_of_ones_own_are_for_git(home, publisher):
@@ -182,6 +237,8 @@ def test_without_a_clone_or_somewhere_to_fetch_from_it_says_what_to_do(tmp_path,
     bare = tmp_path / "bare"
     bare.mkdir()
     assert "installed with pip" in refused(bare)
+    (bare / "Makefile").touch()
+    assert "unpacked from an archive" in refused(bare)
     publisher.rename(tmp_path / "gone")
     assert "The new edition could not be fetched: " in refused(home)
     git(home, "branch", "--unset-upstream")
