@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .trial import NOTED, Answer, Trial
+from .trial import DTYPE, KIND, NOTED, Answer, Trial
 
 # What rounding may do, relative to the largest number of an array. Right float32 answers differ by
 # up to 3e-7 for one attention, and by about 3e-6 after a few blocks and a backward pass; the
@@ -83,10 +83,13 @@ def facts(answer: Answer, expected: Answer) -> Iterator[Difference]:
         if a is None or b is None or (a.kind, a.message) != (b.kind, b.message):
             yield Difference("error", "", a, b)
     for name in {**expected.facts, **answer.facts}:
-        if name in NOTED:
+        if name in NOTED or name.startswith(DTYPE):  # of which the arrays tell
             continue
         yours, theirs = answer.facts.get(name), expected.facts.get(name)
-        if yours != theirs:
+        if name.startswith(KIND) and yours != theirs:
+            array = name.removeprefix(KIND)
+            yield Difference("returned", array, yours, expected.arrays.get(array))
+        elif yours != theirs:
             stopped = answer.problem is not None and name not in answer.facts
             if not stopped:  # otherwise the error says it all
                 yield Difference(aspect_of_fact(name), name, yours, theirs)
@@ -121,7 +124,8 @@ def arrays(answer: Answer, expected: Answer, trial: Trial, roughly: bool) -> Ite
         if yours.shape != theirs.shape:
             yield Difference("shape", name, yours, theirs)
             continue
-        if yours.dtype != theirs.dtype:
+        named = answer.facts.get(DTYPE + name) != expected.facts.get(DTYPE + name)
+        if named or yours.dtype != theirs.dtype:
             yield Difference("dtype", name, yours, theirs)
         scale = slope if is_gradient(name) else 0.0
         if not close(yours, theirs, trial.tolerance, scale, roughly):
@@ -129,6 +133,7 @@ def arrays(answer: Answer, expected: Answer, trial: Trial, roughly: bool) -> Ite
             yield Difference(value if finite else "not finite", name, yours, theirs)
     for name in answer.arrays.keys() ^ expected.arrays.keys():
         explained = answer.problem or answer.facts.get("missing") or expected.problem
+        explained = explained or KIND + name in answer.facts
         if not explained and not is_gradient(name):
             yield Difference("absent", name, answer.arrays.get(name), expected.arrays.get(name))
 

@@ -156,6 +156,14 @@ def probe(name: str, make: Callable[..., Trial], *given: Any, **named: Any) -> P
 NOTHING, PIECES = range(2)
 Watch = int | list[str]
 UNCOMPARABLE = "something of the right kind came back"  # the fact that a digest failed
+TORCHS_OWN = ("not implemented for", "Could not run", "meta tensor")  # so torch says what it can't
+# The kinds of numbers that are compared; of those that torch can do little with, what they are
+# turned into, and the fact that names what they were; and the fact that nothing can be done.
+ORDINARY = frozenset(
+    {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+    | {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+)
+DTYPE, KIND = "dtype of ", "kind of "
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
@@ -183,8 +191,11 @@ def run(
 
 
 def is_stub(answer: Answer) -> bool:
-    """Was nothing written yet?"""
-    return answer.problem is not None and answer.problem.kind == "NotImplementedError"
+    """Was nothing written yet? (torch raises such errors, too, for dtypes that it cannot do.)"""
+    problem = answer.problem
+    if problem is None or problem.kind != "NotImplementedError":
+        return False
+    return not any(words in problem.message for words in TORCHS_OWN)
 
 
 def ask(
@@ -200,9 +211,8 @@ def ask(
 
 def comparable(answer: Answer, trial: Trial) -> Answer:
     """An Answer as the trial wants to compare it."""
-    for name in [name for name, array in answer.arrays.items() if array.is_complex()]:
-        del answer.arrays[name]  # no exercise asks for such numbers, and they cannot be ordered
-        answer.facts[f"{name} is complex"] = True
+    for name in [name for name, x in answer.arrays.items() if x.dtype not in ORDINARY]:
+        note_array(answer, name, answer.arrays.pop(name))  # forged: `run` gives no such arrays
     if trial.digest is None:
         return answer
     if answer.problem is not None:  # what came before may be random, and cannot be compared
@@ -212,6 +222,35 @@ def comparable(answer: Answer, trial: Trial) -> Answer:
     digest = digested(answer, trial.digest)
     digest.facts.update({k: v for k, v in answer.facts.items() if k in NOTED})
     return digest
+
+
+def note_array(answer: Answer, name: str, array: torch.Tensor) -> None:
+    """Keep an array, of ordinary numbers. What has no such numbers becomes a fact."""
+    wider = wider_dtype(array.dtype)
+    odd = kind_of(array)
+    if odd or wider is None:
+        answer.facts[KIND + name] = (odd or str(array.dtype)).removeprefix("torch.")
+        return
+    if array.dtype != wider:
+        answer.facts[DTYPE + name] = str(array.dtype).removeprefix("torch.")
+    # A copy: a later call may write into the same memory.
+    answer.arrays[name] = array.detach().to("cpu", wider, copy=True)
+
+
+def kind_of(array: torch.Tensor) -> str:
+    """What a tensor is, whatever its dtype, if its numbers cannot be had as they stand; else ""."""
+    if array.is_nested or array.is_meta:
+        return "nested" if array.is_nested else "meta"
+    return "" if array.layout is torch.strided else str(array.layout)
+
+
+def wider_dtype(dtype: torch.dtype) -> torch.dtype | None:
+    """The ordinary dtype that holds such numbers; None if there is none."""
+    if dtype in ORDINARY:
+        return dtype
+    if dtype in (torch.uint16, torch.uint32, torch.uint64):
+        return torch.int64
+    return torch.float32 if str(dtype).startswith("torch.float8_") else None
 
 
 def digested(answer: Answer, digest: Digest) -> Answer:
@@ -404,11 +443,10 @@ def note_returned(
     outputs = []
     for name, value in zip(names, values):
         if isinstance(value, torch.Tensor):
-            # A copy: a later call may write into the same memory.
-            answer.arrays[name + suffix] = value.detach().to("cpu").clone()
+            note_array(answer, name + suffix, value)
             outputs.append(value)
         elif isinstance(value, numpy.ndarray) and is_ordinary(value):
-            answer.arrays[name + suffix] = torch.as_tensor(value.copy())
+            note_array(answer, name + suffix, torch.as_tensor(value.copy()))
         elif isinstance(value, bool | int | float) or is_number(value):
             answer.arrays[name + suffix] = torch.as_tensor(value, dtype=torch.float64)
         elif isinstance(value, nn.Module):
@@ -429,7 +467,7 @@ def is_number(value: object) -> bool:
 def note_module(answer: Answer, module: nn.Module, suffix: str) -> None:
     """A module that came back is looked at through its parameters."""
     for name, parameter in module.named_parameters():
-        answer.arrays[name + suffix] = parameter.detach().to("cpu").clone()
+        note_array(answer, name + suffix, parameter)
 
 
 def note_attribute(answer: Answer, subject: object, name: str, suffix: str) -> None:
@@ -437,7 +475,7 @@ def note_attribute(answer: Answer, subject: object, name: str, suffix: str) -> N
     value = getattr(subject, name, None)
     if isinstance(value, torch.Tensor):
         answer.facts[f"{name} detached{suffix}"] = not value.requires_grad
-        answer.arrays[name + suffix] = value.detach().to("cpu").clone()
+        note_array(answer, name + suffix, value)
     else:
         answer.facts[name + suffix] = value if type(value) is int else describe_value(value)
 
@@ -448,7 +486,7 @@ def note_gradients(
     """Keep the gradients of a weighted sum of the outputs."""
     loss = None
     for output in outputs:
-        if output.is_floating_point() and output.requires_grad:
+        if output.dtype in ORDINARY and output.is_floating_point() and output.requires_grad:
             weigh = torch.arange(1, output.numel() + 1, device=output.device).cos()
             part = (output * weigh.reshape(output.shape).to(output.dtype)).sum()
             loss = part if loss is None else loss + part
@@ -460,7 +498,8 @@ def note_gradients(
         if gradient is None:
             answer.facts.setdefault("no gradient" + suffix, []).append(name)
         else:
-            answer.arrays[f"gradient of {name}{suffix}"] = gradient.detach().to("cpu")
+            dense = gradient if gradient.layout is torch.strided else gradient.to_dense()
+            note_array(answer, f"gradient of {name}{suffix}", dense)
 
 
 def describe_value(value: object) -> str:

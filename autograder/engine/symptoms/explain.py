@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from ..compare import KEPT, Difference, close
+from ..trial import DTYPE, is_stub
 from .numbers import call_number, dtype, few, listing, shape
 from .precision import precision
 from .relations import describe_relation, simple_relation
@@ -80,7 +81,7 @@ def explain_error(seen: Seen, difference: Difference) -> str:
     problem = difference.yours
     if problem is None:
         return f"Your code raised no error, but it should have: {difference.expected.message}."
-    if problem.kind == "NotImplementedError":
+    if is_stub(seen.answer):
         return "Nothing is written here yet: replace `raise NotImplementedError` with your lines."
     if "Memory" in problem.kind or "allocate memory" in problem.message:
         wanted = re.search(r"allocate (\d+) bytes", problem.message)
@@ -118,6 +119,8 @@ def in_dtype(seen: Seen) -> str:
 
 
 def explain_returned(seen: Seen, difference: Difference) -> str:
+    if not difference.name.startswith("returned"):
+        return explain_kind(seen, difference)
     said = f"Your code returned {difference.yours}; expected is {difference.expected}."
     if "an array" in str(difference.yours) and not seen.trial.numpy:
         said += (
@@ -125,6 +128,13 @@ def explain_returned(seen: Seen, difference: Difference) -> str:
             "functions (torch.exp for np.exp), from beginning to end."
         )
     return said
+
+
+def explain_kind(seen: Seen, difference: Difference) -> str:
+    """Of an array whose numbers are of a kind that is not compared."""
+    name, kind, expected = difference.name, difference.yours, difference.expected
+    asked = f" of dtype {dtype(expected)}" if torch.is_tensor(expected) else ""
+    return f"Your {name} is of the kind {kind}; expected an ordinary {words(seen).array}{asked}."
 
 
 def explain_absent(seen: Seen, difference: Difference) -> str:
@@ -154,8 +164,9 @@ def explain_dtype(seen: Seen, difference: Difference) -> str:
     )
     yours, expected = difference.yours, difference.expected
     right = bool(expected.any()) and close(yours.to(expected.dtype), expected)
+    named = seen.answer.facts.get(DTYPE + difference.name) or dtype(yours)
     return (
-        f"{start} {difference.name} is {dtype(yours)}; expected {dtype(expected)}."
+        f"{start} {difference.name} is {named}; expected {dtype(expected)}."
         f"{' Its numbers are right.' if right else ''}"
     )
 

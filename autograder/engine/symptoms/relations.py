@@ -93,7 +93,8 @@ def cut_off(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | Non
         return None
     for limit, way in ((yours.max(), "more"), (yours.min(), "less")):
         kept = expected.clamp(max=limit) if way == "more" else expected.clamp(min=limit)
-        if 2 * int((expected == kept).sum()) > expected.numel() and alike(yours, kept):
+        same = int((expected == kept).sum())
+        if expected.numel() < 2 * same < 2 * expected.numel() and alike(yours, kept):
             return f"Your {name} is right, but nothing in it is {way} than {number(limit)}."
     return None
 
@@ -126,7 +127,7 @@ def proportional(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str 
     rough = 0.3 * max(TOLERANCE.get(x.dtype, 1e-6) for x in (yours, expected))
     visible = b.abs() > 0.1 * b.abs().max()
     factor = float((a[visible] / b[visible]).median())
-    if factor and near(a, factor * b, rough):
+    if factor and abs(factor - 1) > rough and near(a, factor * b, rough):
         times = apart(torch.tensor(factor), torch.tensor(1.0))[0]
         return f"Every number of your {name} is {times} times what is expected."
     more = float((a - b).median())

@@ -38,6 +38,54 @@ def test_the_same_seed_gives_the_same_numbers_and_another_gives_others():
     assert not torch.equal(first, other)
 
 
+ODD_DTYPES = [
+    *("uint16", "uint32", "uint64", "int1", "uint7", "bits8", "complex32", "complex64"),
+    *("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"),
+]
+ODD = {name: functools.partial(torch.Tensor.to, dtype=getattr(torch, name)) for name in ODD_DTYPES}
+ODD |= {
+    "sparse_coo": torch.Tensor.to_sparse,
+    "_mkldnn": lambda x: x.float().to_mkldnn(),
+    "meta": lambda x: x.to("meta"),
+    "quint8": lambda x: torch.quantize_per_tensor(x.detach().float(), 0.1, 0, torch.quint8),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of torch: that these are not finished
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", ODD)
+def test_numbers_of_any_kind_are_told_in_words(kind):
+    verdict = examine(SOFTMAX, lambda x, dim=-1: ODD[kind](right_softmax(x, dim) + 0.25), seed=1)
+    assert verdict.score < verdict.max_score
+    assert verdict.explanation
+    assert "Nothing is written here yet" not in verdict.message
+
+
+@pytest.mark.parametrize("kind", ["uint16", "uint32", "uint64", "float8_e5m2"])
+def test_right_numbers_of_an_odd_dtype_lose_what_those_of_a_usual_one_lose(kind):
+    def of(dtype):
+        return lambda length: torch.ones(length, length).tril().to(dtype)
+
+    usual = torch.int32 if kind.startswith("uint") else torch.float64
+    odd = examine(MASK, of(getattr(torch, kind)), seed=1)
+    assert odd.score == examine(MASK, of(usual), seed=1).score > 0
+    assert odd.explanation[0] == f"Your output is {kind}; expected bool. Its numbers are right."
+
+
+def test_a_sparse_gradient_is_one():
+    exercise = find("transformer.TokenEmbedding")
+
+    class TokenEmbedding(torch.nn.Module):
+        def __init__(self, vocab, d_model):
+            super().__init__()
+            self.table = torch.nn.Embedding(vocab, d_model, sparse=True)
+
+        def forward(self, tokens):
+            return self.table(tokens) * self.table.embedding_dim**0.5
+
+    assert examine(exercise, TokenEmbedding, seed=1).passed
+
+
 def test_without_a_seed_every_check_draws_anew():
     assert examine(SOFTMAX, right_softmax).seed != examine(SOFTMAX, right_softmax).seed
 

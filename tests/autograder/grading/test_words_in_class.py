@@ -268,3 +268,16 @@ def test_the_kind_of_a_mistake_is_told_in_the_same_words_in_class(
     told = next(paragraph for paragraph in home.explanation if kind in paragraph)
     result, _ = in_class(keeper, judge, exercise, source)
     assert told in " ".join(result.text.split())
+
+
+@linux
+@pytest.mark.parametrize("kind", ["to(torch.uint16)", "to(torch.float8_e5m2)", "to_sparse()"])
+def test_numbers_of_an_odd_kind_earn_and_are_told_the_same_in_class(kind, keeper, judge):
+    source = f"import torch\ndef causal_mask(n):\n    return torch.ones(n, n).tril().{kind}\n"
+    names = {"__name__": "answer"}
+    exec(source, names)
+    exercise = find("attention.causal_mask")
+    home = examine(exercise, names["causal_mask"], seed=judge.seed_of(exercise))
+    result, _ = in_class(keeper, judge, "attention.causal_mask", source)
+    assert result.points == home.score
+    assert home.explanation[0] in " ".join(result.text.split())
