@@ -9,7 +9,9 @@ The folders `correct` and `wrong` of a course's bank hold a file for each lesson
 
 The lines before the first section are run before every one. A wrong answer says which mistake is
 to be recognised: an id; `a + b` for two that are both to be recognised, or at least one of them;
-`a or b` where either is true; `nothing` if it is none that we know.
+`a or b` where either is true; `nothing` if it is none that we know. `unread` is what `autograder
+learn` writes: such an answer comes from a class, and is not run before somebody has put what is
+right there in its place.
 """
 
 import linecache
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.course import current
+from ..engine.mistake_files import UNREAD
 from ..engine.trial import Implementation
 
 HEAD = re.compile(r"^# %% (\w+): (.+)$")
@@ -45,6 +48,11 @@ class Entry:
 
     def build(self) -> Implementation:
         """Run the source, and give what it binds to the exercise's name."""
+        if self.expect == UNREAD:
+            raise EntryError(
+                f"{self.path}:{self.line} ({self.title}) is not run: a learner wrote it. Read it; "
+                f"then write, in place of `{UNREAD}`, which mistake is to be recognised"
+            )
         filename = f"{self.path}:{self.line}"
         linecache.cache[filename] = (0, None, self.source.splitlines(keepends=True), filename)
         names: dict[str, Any] = {"__name__": "answer"}

@@ -28,6 +28,7 @@ SET_IN = "    "  # in front of a diff's lines
 FENCE = re.compile(r"```\s*(\w*)\s*$")
 ENTRY = re.compile(r"\*\*(.+?):\*\*\s*(.*)$")
 CODE = re.compile(r"`(.+)`$")
+UNREAD = "unread"  # what an answer of the bank expects that nobody has read yet
 BLANK = "…"  # stands where something has still to be written; see grading.report.learn
 OR = "or"  # stands between two diffs
 KINDS = ("diff", "python")

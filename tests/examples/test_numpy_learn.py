@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -270,6 +271,13 @@ def test_records_stay_small(classroom):
 # --- What is learned ------------------------------------------------------------------------------
 
 
+def built(entry):
+    """What an answer gives, once somebody has read it."""
+    with pytest.raises(bank.EntryError, match="Read it; then write"):
+        entry.build()
+    return replace(entry, expect="nothing").build()
+
+
 def filled_in(draft, name):
     text = draft.read_text()
     text = text.replace("### …", f"### {name}", 1).replace("\n…\n", "\nYou add them.\n", 1)
@@ -293,10 +301,11 @@ def test_a_draft_that_is_filled_in_names_the_answers_it_came_from(classroom, lea
     course.current().bound.clear()  # as another process would begin
     exercise = course.find("pairwise_distances")
     entry = bank.read("wrong", "arrays")[-1]
-    assert entry.expect == "nothing"
+    assert entry.expect == "unread"
     assert main(["--course", str(package), "audit", "--seeds", "1", exercise.id]) == 1
     said = capsys.readouterr().out
-    assert "expected nothing, told added_up" in said  # of this one, and of one that was there
+    assert "is not run: a learner wrote it." in said
+    assert "expected nothing, told added_up" in said  # of one that was there
     others = [e for e in bank.read("wrong", "arrays") if f"arrays.py:{e.line} " in said]
     lines = wrong.read_text().splitlines()
     for each in others:
@@ -320,7 +329,7 @@ def test_nothing_that_is_written_says_who(classroom, learn, capsys):
         assert text.startswith(before.get(path, b""))  # what was there is there
         added.append(text[len(before.get(path, b"")) :].decode())
     whole = "".join(added)
-    assert whole.count("# expect: nothing") == 4
+    assert whole.count("# expect: unread") == 4
     assert whole.count("### …") == 4
     assert not PRIVATE.search(whole)
     assert "#" not in re.sub(r"^#+ .*$", "", whole, flags=re.MULTILINE)
@@ -338,7 +347,17 @@ def test_code_in_which_somebodys_name_is_a_variable_runs_as_before(classroom, le
     entry = bank.read("wrong", "arrays")[-1]
     assert "renamed_1 = np.zeros" in entry.source
     assert not PRIVATE.search(entry.source)
-    assert not examine(course.find("pairwise_distances"), entry.build(), 3).passed
+    assert not examine(course.find("pairwise_distances"), built(entry), 3).passed
+
+
+def test_whose_name_cannot_be_known_is_counted(classroom, learn, capsys):
+    assert learn() == 0
+    assert "no name in the gradebook" not in capsys.readouterr().out
+    with Gradebook(f"sqlite:///{classroom}/gradebook.db", PACKAGE) as book:
+        for student in ("ada", "bob"):
+            book.update_or_create_student(student, first_name=None, last_name=None)
+    assert learn("--group", 2) == 0
+    assert "But 2 of 7 learners have no name in the gradebook" in capsys.readouterr().out
 
 
 def test_without_a_small_change_there_is_a_place_for_the_diff(classroom, learn, capsys):
@@ -375,7 +394,7 @@ def test_into_a_folder_where_the_course_is_not_ones_own(classroom, learn, monkey
     assert set((classroom.parent / PACKAGE).rglob("*.*")) == before
     entries = bank.entries_in(into / "bank" / "wrong" / "arrays.py", "there")
     assert [entry.exercise for entry in entries] == ["arrays.pairwise_distances"]
-    assert not examine(course.find("pairwise_distances"), entries[0].build(), 3).passed
+    assert not examine(course.find("pairwise_distances"), built(entries[0]), 3).passed
     assert (into / "drafts" / "arrays" / "pairwise_distances.md").is_file()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...engine.course import current
 from ...engine.exercise import Exercise
 from ...engine.files import tree_of
-from ...engine.mistake_files import BLANK, SET_IN
+from ...engine.mistake_files import BLANK, SET_IN, UNREAD
 from ...engine.repairs.mend import KINDS
 from ..trouble import CourseError
 from .nameless import Example
@@ -103,7 +103,7 @@ def section_of(group: Unnamed, example: Example, path: Path) -> str:
     parts = [example.code] if not above else ["\n".join(above), example.code]
     title = f"from a class; not yet: {group.broken[0] if group.broken else 'right'}"
     name = group.exercise.partition(".")[2]
-    return f"# %% {name}: {title}\n# expect: nothing\n" + "\n\n\n".join(parts) + "\n"
+    return f"# %% {name}: {title}\n# expect: {UNREAD}\n" + "\n\n\n".join(parts) + "\n"
 
 
 def head_of(path: Path) -> set[str]:

@@ -60,7 +60,8 @@ def learn(classroom, options):
             f"or their code can't be had without somebody's name."
         )
     exercise = current().find(group.exercise)
-    print("\n".join(report(write(group, exercise, example, place), place, len(groups))))
+    written_down = write(group, exercise, example, place)
+    print("\n".join(report(written_down, place, len(groups), nameless(classroom))))
     return WRITTEN
 
 
@@ -140,7 +141,13 @@ def place_for(into):
     return Place(home)
 
 
-def report(draft, place, count):
+def nameless(classroom):
+    """How many learners there are in the gradebook without a name, and how many in all."""
+    students = classroom.book.students
+    return sum(not (each.first_name or each.last_name) for each in students), len(students)
+
+
+def report(draft, place, count, nameless):
     """What was written, and what to do next."""
     group, exercise = draft.group, draft.exercise
     yield (
@@ -149,6 +156,12 @@ def report(draft, place, count):
     )
     yield ""
     yield f"{draft.bank}: one of their answers, without comments, texts and names."
+    unknown, every = nameless
+    if unknown:
+        yield (
+            f"But {unknown} of {every} learners have no name in the gradebook, so nothing but "
+            f"their ids could be taken out: look for names yourself."
+        )
     if draft.has_diff:
         yield f"{draft.draft}: the mistake, as a diff of the model answer that gives their numbers."
     else:
@@ -156,11 +169,14 @@ def report(draft, place, count):
     yield ""
     yield "Next:"
     yield (
-        "1. Read the answer. What stands in the bank runs as your own code, with nothing around "
-        "it, as soon as you say `autograder audit`."
+        "1. Read the answer. It's a learner's code, and once step 4 is done `autograder audit` "
+        "runs it as your own, with nothing around it."
     )
     yield "2. Fill in the draft: a name, what happens, where to look. Each … is a blank."
     yield f"3. {place.moves(exercise)}."
-    yield f"4. In the bank, write its name where `# expect: nothing` stands: {draft.bank}."
+    yield f"4. In the bank, write its name where `# expect: unread` stands: {draft.bank}."
     yield f"5. `autograder audit {exercise.id}` says whether it is named, and told from others."
-    yield "The class is graded again after that, for points depend on what is known."
+    yield (
+        "The course has changed then, so `autograder grade` grades the class again: the mistake "
+        "gets its name, and points stay as they are."
+    )
