@@ -2,6 +2,7 @@
 checkout: `autograder lessons DIR`, or `autograder lesson 1` for one of them."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,8 +23,13 @@ def main(folder):
         return 2
     if left:
         print(f"Left as it is, for there may be something of yours in it: {', '.join(left)}.")
-    print(f"{len(written)} notebooks and files with exercises are in {place} now.")
-    print(f"Next: cd {place} && jupyter lab notebooks/00_start.ipynb")
+    if written:
+        some = f"{len(written)} notebooks and files with exercises are"
+        one = "1 notebook or file with exercises is"
+        print(f"{one if len(written) == 1 else some} in {place} now.")
+    else:
+        print(f"All notebooks and files with exercises were in {place} already: nothing is new.")
+    print(f"Next: cd {shlex.quote(str(place))} && jupyter lab notebooks/00_start.ipynb")
     return 0
 
 

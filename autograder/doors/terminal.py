@@ -98,7 +98,7 @@ def add_check(commands):
     check.add_argument("--exercise", metavar="ID", help="check only this one, LESSON.NAME")
     check.add_argument("--seed", type=int, metavar="N", help="draw the same inputs again")
     check.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, mps, …")
-    check.add_argument("--json", action="store_true", help="one JSON object a line")
+    check.add_argument("--json", action="store_true", help="one JSON object per line")
 
 
 def add_audit(commands):
@@ -148,7 +148,9 @@ def add_course(commands):
 def add_grade(commands):
     grade = add_command(commands, "grade", "grade what a class has handed in", grade_class)
     ask_which_class(grade)
-    grade.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    grade.add_argument(
+        "--jobs", type=int, metavar="N", help="processes (default: one per processor)"
+    )
     grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
     grade.add_argument("--student", default="*", metavar="ID", help="only this one")
     grade.add_argument("--regrade", action="store_true", help="also what is graded already")
@@ -156,7 +158,7 @@ def add_grade(commands):
         "--resume", action="store_true", help="go on with a run that was stopped, if there is one"
     )
     grade.add_argument("--dry-run", action="store_true", help="only say who would be graded")
-    grade.add_argument("--json", action="store_true", help="one JSON object a submission")
+    grade.add_argument("--json", action="store_true", help="one JSON object per submission")
     grade.add_argument(
         "--trust", action="store_true", help="even where learners' code cannot be shut in"
     )

@@ -48,3 +48,15 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, opened, capsys):
     assert copies.one("1") == 2
     assert "cannot be written" in capsys.readouterr().err
     assert opened == []
+
+
+def test_what_is_there_already_is_not_counted_as_new(tmp_path, monkeypatch, capsys):
+    book = {copies.HOME / "notebooks" / "00_start.ipynb": "{}"}
+    monkeypatch.setattr(copies, "built", lambda: book)
+    place = tmp_path / "my course"
+    assert copies.main(str(place)) == 0
+    said = capsys.readouterr().out
+    assert f"1 notebook or file with exercises is in {place} now." in said
+    assert f"cd '{place}' && jupyter lab" in said
+    assert copies.main(str(place)) == 0
+    assert "nothing is new" in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ...engine.course import current, load, name_of
 
 RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
+ZONE = r"Z|[+-]\d\d:\d\d| [A-Za-z]\S*"
+TIME = re.compile(rf"{DAY.pattern}([ T]\d\d?:\d\d(:\d\d)?({ZONE})?)?")
 ID = re.compile(r"[A-Za-z0-9_-]+")
 
 CONFIG = '''"""nbgrader's configuration of this course; made by `autograder course`."""
@@ -71,7 +74,8 @@ c.SandboxedExecute.cell_seconds = 30
 
 
 def make_course(folder, lessons="", term="", due=()):
-    """Write source/ and the configuration into a folder; gives the names of the assignments.
+    """Write source/ and the configuration into a folder; gives {assignment: when it is due, in UTC,
+    or None}.
 
     Args:
         lessons: which, as "1-3,5"; all if this is empty.
@@ -89,7 +93,7 @@ def make_course(folder, lessons="", term="", due=()):
     (folder / "nbgrader_config.py").write_text(config_of(course, term), encoding="utf-8")
     if dates:
         note_dates(folder, term or course.id, dates)
-    return names
+    return {name: dates.get(name) for name in names}
 
 
 def config_of(course, term=""):
@@ -98,9 +102,14 @@ def config_of(course, term=""):
     return CONFIG.format(course=name_of(course), id=term or course.id, endings=endings)
 
 
-def chosen(names, lessons):
+def chosen(names, lessons, typed=None):
     """The assignments that "1-3,5" means: by the numbers that their names begin with, or else by
-    their places."""
+    their places.
+
+    Args:
+        typed: the option with which they were named.
+    """
+    typed = typed or f"--lessons {lessons}"
     if not lessons:
         return names
     numbers = {number_of(name, place): name for place, name in enumerate(names, start=1)}
@@ -109,11 +118,11 @@ def chosen(names, lessons):
     for part in lessons.replace(" ", "").split(","):
         asked = RANGE.fullmatch(part)
         if not asked:
-            raise ValueError(f"--lessons {lessons}: {part!r} is no number, and no range as 1-3.")
+            raise ValueError(f"{typed}: {part!r} is no number, and no range as 1-3.")
         first, last = int(asked[1]), int(asked[2] or asked[1])
         meant = [name for number, name in numbers.items() if first <= number <= last]
         if not meant:
-            raise ValueError(f"--lessons {lessons}: there is no lesson {part}; {there}.")
+            raise ValueError(f"{typed}: there is no lesson {part}; {there}.")
         found += meant
     return [name for name in names if name in found]
 
@@ -129,9 +138,9 @@ def due_dates(names, due):
     dates = {}
     for text in due:
         lesson, equals, time = text.partition("=")
-        if not equals:
+        if not (equals and lesson.strip()):
             raise ValueError(f"--due {text}: write LESSON=TIME, as 1=2026-10-12.")
-        [name, *more] = chosen(names, lesson)
+        [name, *more] = chosen(names, lesson, f"--due {text}")
         if more:
             raise ValueError(f"--due {text}: say one lesson at a time.")
         dates[name] = moment(time.strip(), text)
@@ -142,6 +151,8 @@ def moment(time, text):
     """A time as people write it, in UTC; a day means its end."""
     zone = time.split(" ")[2:]
     try:
+        if not TIME.fullmatch(time):
+            raise ValueError("which day is meant could not be told")
         if DAY.fullmatch(time):
             time += " 23:59:59"
         if zone and gettz(zone[0]) is None:
@@ -176,13 +187,17 @@ def main(options):
         print(f"--id {options.id}: {said}.", file=sys.stderr)
         return 2
     try:
-        names = make_course(folder, options.lessons, options.id, options.due)
+        dates = make_course(folder, options.lessons, options.id, options.due)
     except ValueError as error:  # with a lesson or an option; it says what is wrong
         print(error, file=sys.stderr)
         return 1
     except OSError as error:
         print(f"{folder} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2
-    print(f"{folder} is a course with {len(names)} assignments: {', '.join(names)}.")
-    print(f"Next: cd {folder} && nbgrader generate_assignment {names[0] if names else ''}".rstrip())
+    print(f"{folder} is a course with {len(dates)} assignments: {', '.join(dates)}.")
+    for name, time in dates.items():
+        if time:
+            print(f"{name} is due on {time:%A, %d %B %Y, at %H:%M:%S} UTC.")
+    first = next(iter(dates), "")
+    print(f"Next: cd {shlex.quote(str(folder))} && nbgrader generate_assignment {first}".rstrip())
     return 0

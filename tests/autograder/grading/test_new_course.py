@@ -30,7 +30,7 @@ def test_some_of_the_lessons(tmp_path, capsys):
     assert "generate_assignment 01_attention" in capsys.readouterr().out
 
 
-def test_the_terms_own_id_and_its_dates(tmp_path):
+def test_the_terms_own_id_and_its_dates(tmp_path, capsys):
     folder = tmp_path / "term"
     due = ["--due", "1=2026-10-12", "--due", "2=2026-10-19 18:00 Europe/Berlin"]
     assert main(["course", str(folder), "--id", "autumn_2026", *due]) == 0
@@ -39,6 +39,9 @@ def test_the_terms_own_id_and_its_dates(tmp_path):
         "01_attention": datetime(2026, 10, 12, 23, 59, 59),
         "02_multi_head": datetime(2026, 10, 19, 16),
     }
+    said = capsys.readouterr().out
+    assert "01_attention is due on Monday, 12 October 2026, at 23:59:59 UTC." in said
+    assert "02_multi_head is due on Monday, 19 October 2026, at 16:00:00 UTC." in said
 
 
 def test_without_options_all_is_as_ever(tmp_path):
@@ -55,6 +58,12 @@ def test_without_options_all_is_as_ever(tmp_path):
         (["--lessons", "one"], "'one' is no number, and no range as 1-3"),
         (["--lessons", "7-9"], "there is no lesson 7-9; there are 0, 1, 2, 3"),
         (["--due", "1"], "write LESSON=TIME"),
+        (["--due", "=2026-10-12"], "write LESSON=TIME"),
+        (["--due", "one=2026-10-12"], "--due one=2026-10-12: 'one' is no number"),
+        (["--due", "1=12.10.2026"], "this is no time"),
+        (["--due", "1=10/12/2026"], "this is no time"),
+        (["--due", "1=2026-13-12"], "this is no time"),
+        (["--due", "1=2026-10-12 18:00 +0200"], "this is no time"),
         (["--due", "1=soon"], "this is no time"),
         (["--due", "1=2026-10-12 18:00 Berlin"], "no time zone called 'Berlin'"),
         (["--due", "1-2=2026-10-12"], "one lesson at a time"),
