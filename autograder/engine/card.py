@@ -88,7 +88,8 @@ def printed(text: str) -> str:
 
 def repeat(seed: int | None) -> str:
     """How to have the same check again; whoever is graded is not told."""
-    return "" if seed is None else f'<div style="{QUIET}">The same check again: seed={seed}</div>'
+    said = f"Run this exact check again with seed={seed}"
+    return "" if seed is None else f'<div style="{QUIET}">{said}</div>'
 
 
 def hints(texts: tuple[str, ...]) -> str:

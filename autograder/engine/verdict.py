@@ -78,7 +78,7 @@ class Verdict:
     @property
     def headline(self) -> str:
         mark = "✓" if self.passed else "✗"
-        verdict = "all is right" if self.passed else "not yet right"
+        verdict = "all correct" if self.passed else "not yet right"
         if self.unchecked:
             verdict = "could not be checked"
         if not self.max_score:  # the exercise itself could not be loaded
@@ -96,7 +96,7 @@ class Verdict:
     def message(self) -> str:
         """The explanation in one piece, for a report in JSON."""
         if self.passed:
-            return "All is right."
+            return "All correct."
         works = f"Works: {'; '.join(self.works)}. " if self.works else ""
         line = f" Look at {self.line}." if self.line else ""
         return works + " ".join(self.explanation) + line
@@ -112,14 +112,18 @@ class Verdict:
         if self.broken:
             parts.append(wrapped("Not yet: ", "; ".join(self.broken)))
         if self.not_reached:
-            parts.append(wrapped("Can't tell: ", "; ".join(self.not_reached)))
+            parts.append(wrapped("Can't tell yet: ", "; ".join(self.not_reached)))
         parts += [wrapped("", paragraph) for paragraph in self.explanation]
         if self.line:
             parts.append(wrapped("Look at: ", str(self.line)))
         if self.printed:
             parts.append(wrapped("Printed: ", self.printed))
         parts += [wrapped("Hint:    ", hint) for hint in self.hints[:hints]]
-        parts += [f"  (The same check again: seed={self.seed}.)"] if self.seed is not None else []
+        parts += (
+            [f"  (Run this exact check again with seed={self.seed}.)"]
+            if self.seed is not None
+            else []
+        )
         return "\n".join(parts)
 
 

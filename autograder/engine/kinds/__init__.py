@@ -87,7 +87,7 @@ def kind_of(
                 continue
             if said and each is not record:
                 seen = Seen(exam.exercise, each.trial, each.answer, each.expected)
-                said += f" {with_inputs(seen, asking.number)}"
+                said = f"{said[:-1]} {with_inputs(seen, asking.number)}{said[-1]}"
             if said:
                 return said
     return None

@@ -134,18 +134,18 @@ def other_arrays(name: str, x: torch.Tensor) -> Iterator[tuple[str, torch.Tensor
 
 def other_masks(name: str, mask: torch.Tensor) -> Iterator[tuple[str, torch.Tensor | None]]:
     yield f"there were no `{name}`", torch.ones_like(mask)
-    yield f"True and False had each other's meaning in `{name}`", ~mask
+    yield f"True and False were swapped in `{name}`", ~mask
     if mask.dim() > 1:
         if mask.shape[-1] == mask.shape[-2]:
             yield f"`{name}` were transposed", mask.mT.contiguous()
         causal = torch.ones(mask.shape[-2:], dtype=torch.bool).tril()
         yield f"`{name}` hid the future as well", mask & causal
         yield f"`{name}` hid the future and nothing else", causal.expand(mask.shape).clone()
-        yield f"`{name}` were lifted where the future is not hidden", mask | causal
+        yield f"`{name}` hid nothing of the past", mask | causal
     for dim in range(mask.dim()):
         if mask.shape[dim] > 1:
             first = mask.narrow(dim, 0, 1).expand(mask.shape).clone()
-            yield f"all of dimension {dim} had the `{name}` of its first index", first
+            yield f"every index along dimension {dim} had the `{name}` of index 0", first
 
 
 def of_building(asking: Asking) -> Iterator[Other]:

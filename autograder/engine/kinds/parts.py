@@ -103,10 +103,10 @@ def has_slope(answer: Answer, name: str) -> bool:
 def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
     """What is said of a part without effect; and of another one in its place, if there is one."""
     state = asking.trial.state
-    what = "its numbers do" if "" in parts[part] else "what it gives does"
+    what = "its numbers don't reach" if "" in parts[part] else "what it gives doesn't reach"
     said = (
-        f"Other numbers in {listing([part])} change nothing in your output: it is there, but "
-        f"{what} not reach the result."
+        f"With other numbers in {listing([part])} your output stays exactly as it was: the part is "
+        f"there, but {what} the result."
     )
     for one, two in siblings(parts, state):
         if part not in (one, two):
@@ -118,8 +118,7 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
         )
         if asking.is_yours(name, trial):
             return (
-                f"{said} Your answer is what comes out if `{used}` does the work of `{part}`, "
-                f"too: it is used twice."
+                f"{said} Your answer is the one where `{used}` does the work of `{part}` as well."
             )
     return said
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ..symptoms.numbers import number, place_of
+from ..symptoms.numbers import apart, place_of
 from ..trial import Answer, Call, Trial
 from .as_if import others
 from .asking import Asking, alike, change_call, differ, given, of_call
@@ -111,13 +111,13 @@ def along(asking: Asking, name: str, dim: int, size: int) -> str | None:
         return leak(yours_all, name, dim, what, "those before it", True)
     if reached == (True, True) and yours == (False, True):
         return (
-            f"Your {name} acts as if it might never look ahead along {what}: other numbers at the "
-            f"last index change nothing at those before it, and they should."
+            f"Your {name} never looks ahead along {what}, and it should: with other numbers at the "
+            f"last index, all that comes before stays as it was."
         )
     if reached[1] and yours == (False, False):
         return (
-            f"Nothing gets from one index to another along {what} in your code: with other numbers "
-            f"at index 0 your {name} stays the same at all others, and it should change."
+            f"In your code nothing gets from one index to another along {what}: with other numbers "
+            f"at index 0, your {name} stays the same everywhere else, and it should change."
         )
     return None
 
@@ -176,11 +176,11 @@ def leak(outputs: list[torch.Tensor], name: str, dim: int, what: str, whom: str,
     wrong = (before.double() - after.double()).abs()
     wrong.select(dim, at).zero_()
     where = int(wrong.argmax())
-    one, two = before.flatten()[where], after.flatten()[where]
+    one, two = apart(before.flatten()[where], after.flatten()[where])
     return (
         f"Along {what}, what stands at index {at} must not reach {whom}, and in your code it does: "
         f"with other numbers there, {place_of(where, before.shape)} of your {name} goes from "
-        f"{number(one)} to {number(two)}."
+        f"{one} to {two}."
     )
 
 
@@ -192,6 +192,6 @@ def right_without(asking: Asking) -> str | None:
             if asking.is_right(f"nothing hidden in {name}", trial):
                 return (
                     f"With the same inputs and nothing hidden in `{name}` your answer is right. So "
-                    f"it is what you do with `{name}` that goes wrong."
+                    f"what goes wrong is what you do with `{name}`."
                 )
     return None

@@ -29,8 +29,8 @@ def same_call_twice(asking: Asking) -> str | None:
         name, one, two = where_they_differ(first, last)
         return (
             f"Called with the same inputs, your code gives something else once it was called with "
-            f"other numbers in between: your {name} begins with {one} before, and with {two} "
-            f"afterwards. What does it keep from one call to the next?"
+            f"other numbers in between: from the first number that differs on, your {name} is "
+            f"{one} before, and {two} afterwards. What does it keep from one call to the next?"
         )
     return None
 
@@ -55,8 +55,8 @@ def is_random(asking: Asking, first: Arrays, again: Arrays) -> str:
     name, one, two = where_they_differ(first, again)
     where = ", in eval mode," if asking.trial.build is not None else ""
     said = (
-        f"Called twice with the same inputs{where} your code gives two different answers: your "
-        f"{name} begins with {one} the first time, and with {two} the second. "
+        f"Called twice with the same inputs{where} your code gives two different answers: from the "
+        f"first number that differs on, your {name} is {one} the first time, and {two} the second. "
     )
     if only_with_dropout(asking):
         return said + "With dropout=0 they agree: so your dropout acts in eval mode, too."
@@ -80,12 +80,12 @@ def only_with_dropout(asking: Asking) -> bool:
 
 
 def where_they_differ(a: Arrays, b: Arrays) -> tuple[str, str, str]:
-    """The name of an array that differs, and the numbers that it begins with in both."""
+    """The name of an array that differs, and its numbers in both from the first difference on."""
     name = next(name for name in a if not alike({name: a[name]}, b))
     one, two = a[name].flatten(), b[name].flatten()
     if one.shape != two.shape:
         return name, *apart(one, two, 3)
-    first = int((one != two).to(torch.int).argmax()) if one.numel() > 3 else 0
+    first = int((one != two).to(torch.int).argmax())
     return name, *apart(one[first:], two[first:], 3)
 
 

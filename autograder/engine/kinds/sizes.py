@@ -46,7 +46,7 @@ def multiples(new: int, size: int, sizes: dict[str, int]) -> list[int]:
 def says(name: str, size: int, new: int) -> str:
     return (
         f"With {name}={new} your answer is right, and with {name}={size} it is not. Is there a "
-        f"number in your code where it should follow `{name}`?"
+        f"fixed number in your code where `{name}` belongs?"
     )
 
 

@@ -152,8 +152,10 @@ def says(found: list[Spot], named: bool) -> str:
     if len(found) == 2:
         first, second = (spot.says() for spot in found)
         if first == second:
-            return f"Two small changes make everything right, both {first}."
-        return f"Two small changes make everything right: one {first}; the other {second}."
+            return f"With two small changes this whole check passes. Both are {first}."
+        return (
+            f"With two small changes this whole check passes. One is {first}; the other {second}."
+        )
     [spot] = found
     if spot.leads:
         return (
@@ -165,4 +167,4 @@ def says(found: list[Spot], named: bool) -> str:
         return f"Nothing else is wrong: with this mended in lines {lines}, everything is right."
     if named:
         return "Nothing else is wrong: with this one thing mended, everything is right."
-    return f"One small change makes everything right. It is {spot.says()}."
+    return f"With one small change this whole check passes. Look {spot.says()}."

@@ -35,8 +35,8 @@ def which_call(seen: Seen, difference: Difference) -> str:
 
 def explain_built(seen: Seen, difference: Difference) -> str:
     return (
-        f"Calling {seen.exercise.name}(…) gave {difference.yours}, but it is to be a class derived "
-        f"from nn.Module, whose __init__ begins with super().__init__()."
+        f"Calling {seen.exercise.name}(…) gave {difference.yours}. It must be a subclass of "
+        f"nn.Module, whose __init__ begins with super().__init__()."
     )
 
 
@@ -55,7 +55,7 @@ def explain_names(seen: Seen, difference: Difference) -> str:
             groups = [group for group in names if group not in (expected or ())]
             return f"One and the same parameter stands under several names: {listing(groups[0])}."
         missing = [group for group in expected if group not in names]
-        return f"{listing(missing[0])} are to be one and the same parameter, and yours are not."
+        return f"{listing(missing[0])} must be one and the same parameter, and yours are not."
     return f"Training cannot change {listing(names)}: requires_grad is False."
 
 
@@ -121,7 +121,7 @@ def in_dtype(seen: Seen) -> str:
 def explain_returned(seen: Seen, difference: Difference) -> str:
     if not difference.name.startswith("returned"):
         return explain_kind(seen, difference)
-    said = f"Your code returned {difference.yours}; expected is {difference.expected}."
+    said = f"Your code returned {difference.yours}; expected {difference.expected}."
     if "an array" in str(difference.yours) and not seen.trial.numpy:
         said += (
             " An array is NumPy's, and no gradient flows through it: work with torch's own "
@@ -173,12 +173,17 @@ def explain_dtype(seen: Seen, difference: Difference) -> str:
 
 def explain_not_finite(seen: Seen, difference: Difference) -> str:
     yours = difference.yours
-    kind = "NaN" if bool(yours.isnan().any()) else "inf"
-    count = int((~yours.isfinite()).sum())
+    counts = {"NaN": int(yours.isnan().sum()), "inf": int(yours.isinf().sum())}
+    [first, *others] = [(kind, count) for kind, count in counts.items() if count]
+    more = "".join(f", and {count} {are(count)} {kind}" for kind, count in others)
     return (
-        f"{count} of the {yours.numel()} numbers in your {difference.name} are {kind}; "
-        f"expected are ordinary numbers, such as {few(difference.expected, 3)}."
+        f"{first[1]} of the {yours.numel()} numbers in your {difference.name} {are(first[1])} "
+        f"{first[0]}{more}; expected ordinary numbers, such as {few(difference.expected, 3)}."
     )
+
+
+def are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def explain_fact(seen: Seen, difference: Difference) -> str:
@@ -220,12 +225,22 @@ def explain_gradient(seen: Seen, difference: Difference) -> str:
         if not missing:
             return f"A gradient reaches {listing(expected)}, where there should be none."
         return (
-            f"No gradient reaches {listing(missing)}, so training could never change "
-            f"{'it' if len(missing) == 1 else 'them'}: something on the way leaves torch's graph "
-            f"(.detach(), .data, .item(), NumPy, torch.no_grad), or it is not used at all."
+            f"No gradient reaches {listing(missing)}{what_follows(seen, missing)}: something on "
+            f"the way leaves torch's graph (.detach(), .data, .item(), NumPy, torch.no_grad), or "
+            f"{'it is' if len(missing) == 1 else 'they are'} not used at all."
         )
     what = precision(seen, difference) or describe_relation(seen, difference)
     return f"The numbers may be right, but the {difference.name} is not. {what}"
+
+
+def what_follows(seen: Seen, names: list[str]) -> str:
+    """What it means for training that no gradient gets there."""
+    it = "it" if len(names) == 1 else "them"
+    if all(name in seen.trial.state for name in names):
+        return f", so training could never change {it}"
+    if any(name in seen.trial.state for name in names):
+        return ""
+    return f", so whatever made {it} could never be trained"
 
 
 def explain_value(seen: Seen, difference: Difference) -> str:

@@ -77,10 +77,12 @@ def rough(difference: Difference) -> str | None:
     if int((wrong.abs() > 0.05 * wrong.abs().max()).sum()) < wrong.numel() / 4:
         return None  # a few are wrong, and the others right
     one, other = apart(a.flatten()[wrong.abs().argmax()], b.flatten()[wrong.abs().argmax()])
+    share = float(wrong.abs().max() / b.abs().max())
     return (
-        f"Your {difference.name} is right to 2 or 3 digits, and no further: where it is farthest "
-        f"off it is {one}, expected {other}. Is a part of it worked out in half precision "
-        f"(autocast, .half(), .bfloat16()), whose digits end there?"
+        f"Your {difference.name} is roughly right, and no more: it is off by up to "
+        f"{100 * share:.1g} % of its largest number, now upwards and now downwards. Where it is "
+        f"farthest off it is {one}, expected {other}. Is a part of it worked out in half precision "
+        f"(autocast, .half(), .bfloat16()), which keeps 3 digits at most?"
     )
 
 

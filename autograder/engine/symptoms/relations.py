@@ -20,7 +20,7 @@ def describe_relation(seen: Seen, difference: Difference) -> str:
         return f"Your {name} is {few(a)}; expected {few(b)}."
     if a.numel() > 1 and float(a.max() - a.min()) == 0 and float(b.max() - b.min()) > 0:
         only = number(a.flatten()[0])
-        return f"All numbers of your {name} are {only}; expected are numbers such as {few(b, 3)}."
+        return f"Every number of your {name} is {only}; expected numbers such as {few(b, 3)}."
     for argument, value in seen.arguments.items():
         if isinstance(value, torch.Tensor) and value.shape == a.shape and alike(yours, value):
             return f"Your {name} is just `{argument}`, unchanged."
@@ -62,15 +62,15 @@ def turned(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | None
         return None
     b = expected.to(torch.float64)
     for words_for, result in (
-        ("the square of the one that is", b.square()),
-        ("the root of the one that is", b.sqrt()),
-        ("without its sign the one that is", b.abs()),
-        ("1 over the one that is", 1 / b),
-        ("the logarithm of the one that is", b.log()),
-        ("the exponential of the one that is", b.exp()),
+        ("the square of the expected one", b.square()),
+        ("the root of the expected one", b.sqrt()),
+        ("the expected one without its sign", b.abs()),
+        ("1 over the expected one", 1 / b),
+        ("the logarithm of the expected one", b.log()),
+        ("the exponential of the expected one", b.exp()),
     ):
         if bool(result.isfinite().all()) and alike(yours, result.to(expected.dtype)):
-            return f"Every number of your {name} is {words_for} expected."
+            return f"Every number of your {name} is {words_for}."
     return None
 
 
@@ -81,9 +81,7 @@ def repeated(
     for dim, size in enumerate(yours.shape):
         first = expected.narrow(dim, 0, 1)
         if size > 1 and yours.numel() > size and alike(yours, first.expand_as(yours)):
-            return (
-                f"At every index along {axis} {dim} of your {name} stands what belongs at index 0."
-            )
+            return f"At every index along {axis} {dim}, your {name} holds what belongs at index 0."
     return None
 
 
@@ -91,11 +89,11 @@ def cut_off(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str | Non
     """Is it right but for numbers above or below a limit?"""
     if not yours.is_floating_point():
         return None
-    for limit, way in ((yours.max(), "more"), (yours.min(), "less")):
-        kept = expected.clamp(max=limit) if way == "more" else expected.clamp(min=limit)
+    for limit, way in ((yours.max(), "above"), (yours.min(), "below")):
+        kept = expected.clamp(max=limit) if way == "above" else expected.clamp(min=limit)
         same = int((expected == kept).sum())
         if expected.numel() < 2 * same < 2 * expected.numel() and alike(yours, kept):
-            return f"Your {name} is right, but nothing in it is {way} than {number(limit)}."
+            return f"Your {name} is right, but nothing in it is {way} {number(limit)}."
     return None
 
 
@@ -110,7 +108,7 @@ def scaled_rows(yours: torch.Tensor, expected: torch.Tensor, name: str) -> str |
     if same or not alike((factors * b).to(expected.dtype), a.to(expected.dtype)):
         return None
     return (
-        f"Each row of your {name} is right but for a factor, and not for the same one in all: "
+        f"Each row of your {name} is right but for a factor of its own: "
         f"{few(factors[off].unique(), 3)}."
     )
 
@@ -144,10 +142,7 @@ def rearranged(a: torch.Tensor, b: torch.Tensor, name: str, axis: str = "dimensi
         if a.shape[dim] > 1 and alike(a.flip(dim), b):
             return f"Your {name} is right, but in reverse order along {axis} {dim}."
         for step in (1, -1):
-            inner = a.shape[dim] - 1
-            if inner > 1 and alike(
-                a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner)
-            ):
+            if is_shifted(a, b, dim, step) and not is_shifted(b, b, dim, step):
                 way = "later" if step > 0 else "earlier"
                 return f"Your {name} is right, but one place {way} along {axis} {dim}."
     if 2 <= a.dim() <= 4:
@@ -161,8 +156,16 @@ def rearranged(a: torch.Tensor, b: torch.Tensor, name: str, axis: str = "dimensi
     right = [row for row in range(len(a)) if alike(a[row], b[row])] if a.dim() > 1 else []
     if 2 * len(right) > len(a) > len(right):
         where = ", ".join(str(row) for row in range(len(a)) if row not in right)
-        return f"Your {name} is right but for index {where} of its first dimension."
+        return f"Your {name} is right except at index {where} of its first dimension."
     if 0 < len(right) < len(a):
         where = ", ".join(map(str, right))
-        return f"Your {name} is right only for index {where} of its first dimension."
+        return f"Your {name} is right only at index {where} of its first dimension."
     return None
+
+
+def is_shifted(a: torch.Tensor, b: torch.Tensor, dim: int, step: int) -> bool:
+    """Does a hold the numbers of b, so many places later along a dimension?"""
+    inner = a.shape[dim] - 1
+    if inner < 2:
+        return False
+    return alike(a.narrow(dim, max(step, 0), inner), b.narrow(dim, max(-step, 0), inner))

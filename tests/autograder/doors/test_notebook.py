@@ -28,7 +28,7 @@ def wrong_mask(length):
 def test_points_come_back_as_a_plain_number(capsys):
     assert check(causal_mask) == MOST
     assert type(check(causal_mask)) is int
-    assert "✓ attention.causal_mask: all is right" in capsys.readouterr().out
+    assert "✓ attention.causal_mask: all correct" in capsys.readouterr().out
 
 
 def test_a_wrong_answer_does_not_raise(capsys):

@@ -71,7 +71,7 @@ def test_each_hint_is_behind_a_click_inside_the_one_before():
 def test_a_right_answer_gets_one_line():
     reader = Reader(card(verdict(score=8)))
     assert "details" not in reader.tags
-    assert "all is right (8 of 8 points)" in " ".join(reader.words)
+    assert "all correct (8 of 8 points)" in " ".join(reader.words)
 
 
 @pytest.mark.parametrize("field", ["works", "missing", "explanation"])

@@ -83,7 +83,7 @@ def test_a_broken_lesson_does_not_cost_the_checks_of_others(tiny, capsys):
         return x - x.mean(-1, keepdims=True)
 
     assert autograder.check(centred) == 3
-    assert "all is right" in capsys.readouterr().out
+    assert "all correct" in capsys.readouterr().out
 
 
 def test_an_error_may_be_what_is_asked_for(tiny):

@@ -378,7 +378,7 @@ def test_what_was_not_reached_is_not_called_broken():
     assert sorted(verdict.broken + verdict.not_reached) == sorted(verdict.missing)
     text = verdict.text()
     assert "Not yet: the weights along the last dimension are right" in text
-    assert "Can't tell: " in text
+    assert "Can't tell yet: " in text
 
 
 def test_what_is_seen_broken_is_never_called_not_reached():

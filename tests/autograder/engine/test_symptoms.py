@@ -33,8 +33,8 @@ def words(answer, expected=None, trial=None):
         (EXPECTED.roll(1, 1), "right, but one place later along dimension 1"),
         (EXPECTED.roll(-1, 1), "right, but one place earlier along dimension 1"),
         (EXPECTED[:, :4].mT, "expected (2, 5, 4)"),
-        (0 * EXPECTED, "All numbers of your output are 0; expected are numbers such as"),
-        (0 * EXPECTED + 7, "All numbers of your output are 7; expected are numbers such as"),
+        (0 * EXPECTED, "Every number of your output is 0; expected numbers such as"),
+        (0 * EXPECTED + 7, "Every number of your output is 7; expected numbers such as"),
         (EXPECTED.mT.reshape(2, 5, 4), "has the right numbers in the wrong places"),
         (EXPECTED.mT, "has shape (2, 4, 5); expected (2, 5, 4)"),
         (EXPECTED.mT, "The sizes are right, their order is not."),
@@ -42,17 +42,17 @@ def words(answer, expected=None, trial=None):
         (EXPECTED.double(), "is float64; expected float32. Its numbers are right."),
         (EXPECTED / 0, "of the 40 numbers in your output are inf"),
         (EXPECTED * float("nan"), "40 of the 40 numbers in your output are NaN"),
-        (torch.stack([EXPECTED[0], EXPECTED[0]]), "right only for index 0 of its first dimension"),
+        (torch.stack([EXPECTED[0], EXPECTED[0]]), "right only at index 0 of its first dimension"),
         (
             EXPECTED.square(),
-            "is the square of the one that is expected.",
+            "is the square of the expected one.",
         ),
-        (EXPECTED.abs(), "is without its sign the one that is expected."),
-        (EXPECTED[:, :1].expand(2, 5, 4), "At every index along dimension 1 of your output stands"),
-        (EXPECTED.clamp(max=0.5), "is right, but nothing in it is more than 0.5"),
+        (EXPECTED.abs(), "is the expected one without its sign."),
+        (EXPECTED[:, :1].expand(2, 5, 4), "At every index along dimension 1, your output holds"),
+        (EXPECTED.clamp(max=0.5), "is right, but nothing in it is above 0.5"),
         (
             EXPECTED * ROWS,
-            "Each row of your output is right but for a factor, and not for the same one",
+            "Each row of your output is right but for a factor of its own",
         ),
     ],
 )
@@ -70,7 +70,7 @@ def test_where_most_is_right_the_rest_is_told():
     expected = wrong.clone()
     wrong[3] = 7
     said = words(wrong, Answer({"output": expected}))
-    assert "right but for index 3 of its first dimension" in said
+    assert "right except at index 3 of its first dimension" in said
 
 
 def test_one_wrong_number_is_shown_with_its_place():
@@ -78,6 +78,34 @@ def test_one_wrong_number_is_shown_with_its_place():
     wrong[0, 0, 0] += 0.5
     wrong[1, 2, 3] += 5
     assert "2 of 40 numbers are off; the worst at [1, 2, 3]" in words(wrong)
+
+
+def test_not_a_number_and_infinity_are_counted_apart():
+    wrong = EXPECTED.clone()
+    wrong[0, 0], wrong[1, 1, 0] = float("nan"), float("inf")
+    said = words(wrong)
+    assert "4 of the 40 numbers in your output are NaN, and 1 is inf; expected ordinary" in said
+
+
+def test_what_is_the_same_along_a_dimension_is_not_shifted_along_it():
+    even = EXPECTED[:, :1].expand(2, 5, 4)
+    wrong = even.clone()
+    wrong[:, 0] += 1.5
+    assert "place earlier" not in words(wrong, Answer({"output": even}))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["weight"], "reaches `weight`, so training could never change it: something on"),
+        (["x"], "reaches `x`, so whatever made it could never be trained: something on"),
+        (["weight", "x"], "reaches `weight` and `x`: something on the way leaves torch's graph"),
+    ],
+)
+def test_of_arguments_it_is_not_said_that_training_changes_them(names, said):
+    trial = call(x=X).but(state={"weight": X})
+    answer = Answer({}, {"no gradient": names})
+    assert said in words(answer, Answer(), trial)
 
 
 def test_the_input_given_back_is_recognised():
@@ -116,7 +144,7 @@ def test_the_method_that_failed_is_named():
 def test_rounding_on_the_way_is_told_as_precision():
     right = torch.randn(9, 8, generator=torch.Generator().manual_seed(1))
     said = words(right.bfloat16() + 1e-5 * right.flip(0), Answer({"output": right}))
-    assert "is right to 2 or 3 digits, and no further" in said
+    assert "is roughly right, and no more: it is off by up to" in said
     assert "half precision" in said
 
 
@@ -150,7 +178,7 @@ def test_missing_names_are_told_with_those_that_are_there():
 
 def test_sharing_is_told_both_ways():
     shared, apart = Answer({}, {"shared": [("a", "b")]}), Answer({}, {"shared": []})
-    assert "`a` and `b` are to be one and the same parameter" in words(apart, shared)
+    assert "`a` and `b` must be one and the same parameter" in words(apart, shared)
     assert "stands under several names: `a` and `b`" in words(shared, apart)
 
 

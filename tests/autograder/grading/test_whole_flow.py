@@ -62,7 +62,7 @@ def test_from_release_to_feedback(tmp_path, monkeypatch):
     nbgrader("generate_feedback")
     page = (course / "feedback" / student / STEM / f"{STEM}.html").read_text()
     assert "Well said." in page
-    assert "all is right (8 of 8 points)" in page  # the card, as at home
+    assert "all correct (8 of 8 points)" in page  # the card, as at home
     assert "It looks up." in page
     assert "<script>alert(1)" not in page
     assert 'src="https://e.org' not in page

@@ -4,12 +4,15 @@ import linecache
 import sys
 
 import pytest
+import torch
 
 from autograder.engine.broken import broken_properties
 from autograder.engine.exam import Exam
 from autograder.engine.examine import try_everything
 from autograder.engine.isolation import undisturbed
 from autograder.engine.kinds import LEAST, asking, kind_of
+from autograder.engine.kinds.reach import leak
+from autograder.engine.kinds.repeats import where_they_differ
 from autograder.engine.limits import OutOfTime
 from autograder.engine.subject import LocalSubject
 from autograder.engine.told import what_kind
@@ -168,7 +171,7 @@ CASES = [
     ),
     (
         "EncoderBlock",
-        "if `norm1` does the work of `norm2`, too: it is used twice",
+        "where `norm1` does the work of `norm2` as well",
         (
             "return self.norm2(x + self.dropout(self.feed_forward(x)))",
             "return self.norm1(x + self.dropout(self.feed_forward(x)))",
@@ -177,7 +180,7 @@ CASES = [
     # Something is there, and does nothing, or does not do it alone.
     (
         "DecoderBlock",
-        "Other numbers in `norm2` change nothing in your output: it is there, but what it gives",
+        "With other numbers in `norm2` your output stays exactly as it was: the part is there",
         (
             "self.norm2(x + self.dropout(self.cross_attention(x, memory, memory, memory_mask)))",
             "x + self.dropout(self.cross_attention(x, memory, memory, memory_mask))",
@@ -238,6 +241,18 @@ def test_dropout_in_eval_mode_is_told_as_such():
         record, difference = next(iter(broken_properties(exercise, records).values()))
         said = kind_of(exam, Counted(implementation), records, record, difference)
     assert "With dropout=0 they agree: so your dropout acts in eval mode, too." in said
+
+
+def test_two_numbers_that_are_told_apart_are_written_apart():
+    before = torch.tensor([[1.00001, 5.0], [2.0, 3.0]])
+    after = torch.tensor([[1.00002, 5.0], [9.0, 9.0]])
+    said = leak([before, after, after], "output", 0, "dimension 0", "the others", True)
+    assert said.endswith("[0, 0] of your output goes from 1.00001 to 1.00002.")
+
+
+def test_numbers_are_those_from_the_first_difference_on():
+    one, other = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 2.0, 4.0])
+    assert where_they_differ({"output": one}, {"output": other}) == ("output", "3", "4")
 
 
 def test_where_nothing_can_be_asked_any_more_there_is_no_kind():

@@ -54,7 +54,7 @@ def test_a_mistake_that_would_show_elsewhere_is_not_named(monkeypatch):
     monkeypatch.setattr(naming, "ALIKE", 1.1)
     found = checked("scaled_dot_product_attention", scaled_dot_product_attention)
     assert found.diagnosis is None
-    assert "One small change makes everything right." in found.explanation[-1]
+    assert "With one small change this whole check passes." in found.explanation[-1]
 
 
 def causal_mask(length, device=None):

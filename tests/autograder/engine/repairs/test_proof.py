@@ -49,7 +49,7 @@ def test_what_has_no_name_has_a_line_and_a_kind():
     verdict = checked("causal_mask", causal_mask)
     assert verdict.diagnosis is None
     assert verdict.line.text == "return rows > columns - 3"
-    assert "One small change makes everything right. It is in line " in said(verdict)
+    assert "With one small change this whole check passes. Look in line " in said(verdict)
 
 
 def test_what_was_defined_inside_a_function_has_no_line_and_loses_nothing():
@@ -65,7 +65,7 @@ def test_two_mistakes_are_both_found():
     verdict = checked("scaled_dot_product_attention", scaled_dot_product_attention)
     assert [len(spot.lines) for spot in verdict.spots] == [1, 1]
     assert said(verdict).startswith(("Your", "You")) or verdict.diagnosis
-    assert "Two small changes make everything right: one in line " in said(verdict)
+    assert "With two small changes this whole check passes. One is in line " in said(verdict)
 
 
 def scaled_dot_product_attention(q, k, v, mask=None):
