@@ -170,7 +170,9 @@ def name_mistakes(
     order = ORDER[1:] if diagnosis.before else ORDER
     for begins, mistake, place in zip(order, diagnosis.mistakes, diagnosis.places):
         seen = where_it_is_seen(exercise, mistake, place, records)
-        verdict.explanation += [begins + seen.fill(mistake.says), seen.fill(mistake.look)]
+        look = seen.fill(mistake.look)
+        asked = [] if look in verdict.explanation else [look]  # two mistakes may share a question
+        verdict.explanation += [begins + seen.fill(mistake.says), *asked]
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
     for other, difference in diagnosis.besides:

@@ -81,7 +81,7 @@ Encoder = Exercise(
     properties=(
         promises.parts(
             "the stack has num_layers blocks, each with parameters of its own, and a final norm "
-            "where there is to be one",
+            "where there should be one",
             points=2,
         ),
         Property(

@@ -107,7 +107,7 @@ def tokens_mix(seen):
         return None
     return (
         f"Your output is right for {int(right.sum())} of {off.numel()} tokens: what makes the "
-        f"others different? Each is to be treated alike, and on its own."
+        f"others different? Each should be treated alike, and on its own."
     )
 
 

@@ -118,7 +118,7 @@ def rows_are_not_normalised(seen):
     if not state:
         return (
             "Here nothing was loaded: weight and bias were what your __init__ makes them. Weight "
-            "is to begin with ones, and bias with zeros."
+            "should begin with ones, and bias with zeros."
         )
     weight, bias = state["weight"].double(), state["bias"].double()
     use = weight.abs() > 0.2

@@ -71,7 +71,7 @@ LOOK_AT_CURVE = (
     "and then fall, more and more slowly."
 )
 LOOK_AT_WARMUP = (
-    "The two expressions in the minimum are to be equal at step {warmup}: put that step into both."
+    "The two expressions in the minimum should be equal at step {warmup}: put that step into both."
 )
 
 learning_rate = Exercise(

@@ -138,7 +138,7 @@ LOOK_AT_SHARES = (
     "Write down, for a vocabulary of 5 and smoothing 0.1, what probability each token is to get; "
     "they add up to 1."
 )
-LOOK_AT_PADDING = "Padding is to have no part in the sum, and none in the number of tokens."
+LOOK_AT_PADDING = "Padding should have no part in the sum, and none in the number of tokens."
 
 
 smoothed_cross_entropy = Exercise(

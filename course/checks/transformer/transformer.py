@@ -245,8 +245,9 @@ LOOK_AT_THREE_MASKS = (
     "are the keys in each of them, and which of these may not be seen?"
 )
 LOOK_AT_TYING = (
-    "Section 3.4 lets two matrices be one. After a training step, would yours still be equal? And "
-    "which two have a row for every target token?"
+    "In section 3.4 three matrices are one, as both languages share a vocabulary. Here each has "
+    "its own: which two matrices have a row for every target token? After a training step, would "
+    "yours still be equal?"
 )
 LOOK_AT_HANDED_ON = (
     "Compare the arguments of Encoder and Decoder with what you hand on, one by one."

@@ -4,6 +4,7 @@ import functools
 
 import torch
 
+from autograder.audit import bank
 from autograder.engine.examine import examine
 from course.checks import find
 from tests.autograder.implementations import Heads, attention
@@ -193,3 +194,14 @@ def test_a_layer_in_a_list_is_told_as_what_it_is():
     found = verdict(HEADS, Listed)
     assert "plain Python list" in " ".join(found.explanation)
     assert found.diagnosis is None
+
+
+def test_a_question_that_two_mistakes_share_is_asked_once():
+    [both] = [
+        entry
+        for entry in bank.read("wrong", "encoder_block")
+        if entry.expect == "attention_not_dropped + feed_forward_not_dropped"
+    ]
+    found = examine(find(both.exercise), both.build(), seed=1)
+    assert {found.diagnosis, found.also} == {"attention_not_dropped", "feed_forward_not_dropped"}
+    assert " ".join(found.explanation).count("How many sub-layers are there?") == 1
