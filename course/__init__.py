@@ -103,7 +103,7 @@ COURSE = Course(
         "reset": Command(
             "give an exercise back its stub; what you wrote is kept",
             "course.reset:main",
-            {"EXERCISE": "its name, as softmax"},
+            {"EXERCISE": "its name, for example softmax"},
         ),
         "update": Command(
             "bring in the newest edition of the course, and keep what you have written",

@@ -22,7 +22,7 @@ EXERCISES = all_exercises()
 # Those that say how many there are; a line is not found for every mistake.
 COUNTED = [column for column in COLUMNS[1:8] if column != "line found"]
 SAID = (
-    ("README.md", "| {exercises} exercises, 3 seeds |"),
+    ("README.md", "| {exercises} exercises, three seeds, one for what is new in 0.2.0 |"),
     ("README.md", "| known mistakes rejected, and named | {mistakes:,} of {mistakes:,} |"),
     ("README.md", "| pairs of them told apart | {pairs:,} of {pairs:,} |"),
     ("README.md", "the gradient switched | {disguises:,} of {disguises:,} |"),

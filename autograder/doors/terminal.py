@@ -135,7 +135,9 @@ def add_course(commands):
     course = add_command(commands, "course", about, make_course)
     course.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
     course.add_argument("--lessons", default="", metavar="1-3", help="which (default: all)")
-    course.add_argument("--id", default="", metavar="NAME", help="of the term, as autumn_2026")
+    course.add_argument(
+        "--id", default="", metavar="NAME", help="of the term, for example autumn_2026"
+    )
     course.add_argument(
         "--due",
         action="append",
