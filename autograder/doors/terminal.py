@@ -228,49 +228,75 @@ def own_commands(arguments):
 
 def check_files(options):
     """Check files, report on each of their exercises, and say by the exit code how it went."""
-
-    from ..engine.files import exercises_defined, is_it, names_defined, near_names
-    from .workers import check_file, failure
-
-    code = RIGHT
-    wanted = None
-    if options.exercise is not None:
-        try:
-            wanted = current().find(options.exercise).id
-        except KeyError as error:
-            return complain(error.args[0])
+    try:
+        wanted = None if options.exercise is None else current().find(options.exercise).id
+    except KeyError as error:
+        return complain(error.args[0])
     trouble = device_trouble(options.device)
     if trouble:
         return complain(trouble)
     paths, missing = python_files(options.files or ["exercises"])
-    for name in missing:
-        code = complain(f"There is no file called {name}.")
+    codes = [complain(f"There is no file called {name}.") for name in missing]
     reports = []
     for path in paths:
-        try:
-            source = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            code = complain(f"{path} cannot be read: {error.strerror}.")
-            continue
-        exercises = [wanted] if wanted else exercises_defined(source)
-        if not exercises:
-            broken = syntax_error(source, path)
-            if broken:
-                reports.append(failure(str(path), None, broken))
-                show(reports[-1], options)
-            elif len(paths) == 1:
-                near = is_it(near_names(names_defined(source)))
-                code = complain(f"{path}: The file defines none of the exercises.{near}")
-        for report in check_file(str(path), exercises, options.seed, options.device):
-            reports.append(report)
-            show(report, options)
-            code = COULD_NOT if report.unchecked else code
+        found, code = check_path(path, wanted, options, alone=len(paths) == 1)
+        reports += found
+        codes.append(code)
+    return told(reports, max(codes, default=RIGHT), options)
+
+
+def told(reports, code, options):
+    """Say how many are right; gives the exit code.
+
+    Args:
+        code: is there anything that could not be checked?
+    """
     if not reports:
         return code or complain("There was nothing to check.")
     right = sum(report.passed for report in reports)
     if not options.json:
         print(f"\n{right} of {len(reports)} exercises are right.")
     return code or (RIGHT if right == len(reports) else WRONG)
+
+
+def check_path(path, wanted, options, alone):
+    """(Reports on the exercises in a file, each of them shown at once; could all be checked?)
+
+    Args:
+        wanted: the only exercise that is asked for, or None.
+        alone: is it the only file?
+    """
+    from ..engine.files import exercises_defined
+    from .workers import check_file
+
+    try:
+        source = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return [], complain(f"{path} cannot be read: {error.strerror}.")
+    exercises = [wanted] if wanted else exercises_defined(source)
+    if not exercises:
+        return nothing_in(path, source, options, alone)
+    reports = []
+    for report in check_file(str(path), exercises, options.seed, options.device):
+        reports.append(report)
+        show(report, options)
+    return reports, COULD_NOT if any(report.unchecked for report in reports) else RIGHT
+
+
+def nothing_in(path, source, options, alone):
+    """The same for a file in which no exercise is found."""
+    from ..engine.files import is_it, names_defined, near_names
+    from .workers import failure
+
+    broken = syntax_error(source, path)
+    if broken:
+        report = failure(str(path), None, broken)
+        show(report, options)
+        return [report], RIGHT
+    if not alone:  # there are files beside exercises that hold none
+        return [], RIGHT
+    near = is_it(near_names(names_defined(source)))
+    return [], complain(f"{path}: The file defines none of the exercises.{near}")
 
 
 def show(report, options):

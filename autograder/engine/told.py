@@ -94,7 +94,10 @@ def explain_broken(
     if diagnosis.mistakes:
         name_mistakes(verdict, exam.exercise, subject, diagnosis, records)
     else:
-        describe_broken(verdict, exam, subject, records, broken, patience)
+        name, place = next(iter(broken.items()))
+        promise = next(promise for promise in exam.exercise.properties if promise.name == name)
+        kind = what_kind(exam, subject, records, *place, patience)
+        describe_place(verdict, exam.exercise, subject, promise, place, kind)
         verdict.likeness = likeness_of(themselves_broken(exam.exercise, broken), diagnosis.asked)
 
 
@@ -179,21 +182,6 @@ def name_mistakes(
         verdict.explanation.append(explain(seen_in(exercise, other), difference))
     if not diagnosis.before:
         show(verdict, diagnosis.places[0])
-
-
-def describe_broken(
-    verdict: Verdict,
-    exam: Exam,
-    subject: Subject,
-    records: list[Record],
-    broken: Broken,
-    patience: float,
-) -> None:
-    """Describe the first property that is broken."""
-    name, place = next(iter(broken.items()))
-    promise = next(promise for promise in exam.exercise.properties if promise.name == name)
-    kind = what_kind(exam, subject, records, *place, patience)
-    describe_place(verdict, exam.exercise, subject, promise, place, kind)
 
 
 def describe_place(

@@ -136,6 +136,11 @@ def call(
     return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
 
 
+def numpys_call(sizes: dict[str, int] | None = None, **arguments: Any) -> Trial:
+    """The same with NumPy's arrays, in its usual float64."""
+    return call(sizes=sizes, **arguments).but(numpy=True, dtype=torch.float64)
+
+
 def probe(name: str, make: Callable[..., Trial], *given: Any, **named: Any) -> Probe:
     """The probe that draws make(draw, …) with these arguments, the same ones each time.
 

@@ -558,14 +558,17 @@ def compare(
     outer: tuple[tuple[ast.AST, ast.AST], ...],
     how: Way,
 ) -> None:
-    """Note in `how` the smallest parts in which two trees of one type differ."""
-    if isinstance(right, ast.FunctionDef):
-        function, outer = right.name, ()
-    if isinstance(right, ast.stmt):
-        outer = ()
-    if is_another_call(right, wrong):
+    """Note in `how` the smallest parts in which two trees differ."""
+    if does_nothing(wrong) and isinstance(right, ast.stmt):
+        how.missing.append(Missing([right], function))
+        return
+    if type(right) is not type(wrong) or is_another_call(right, wrong):
         how.pairs.append(Pair(right, wrong, function, outer))
         return
+    if isinstance(right, ast.FunctionDef):
+        function = right.name
+    if isinstance(right, ast.stmt):
+        outer = ()
     outer = ((right, wrong), *outer)
     for name, value in ast.iter_fields(right):
         other = getattr(wrong, name, None)
@@ -578,10 +581,10 @@ def compare(
             if len(value) == len(other) and all(isinstance(v, ast.AST) for v in value):
                 for a, b in zip(value, other):
                     if bare(a) != bare(b):
-                        compare_nodes(a, b, function, outer, how)
+                        compare(a, b, function, outer, how)
                 continue
         if isinstance(value, ast.expr) and isinstance(other, ast.expr):
-            compare_nodes(value, other, function, outer, how)
+            compare(value, other, function, outer, how)
             continue
         how.pairs.append(Pair(right, wrong, function, outer[1:]))
         return
@@ -595,22 +598,6 @@ def is_another_call(right: ast.AST, wrong: ast.AST) -> bool:
         and bare(right.func) != bare(wrong.func)
         and bare(right.args) != bare(wrong.args)
     )
-
-
-def compare_nodes(
-    right: ast.AST,
-    wrong: ast.AST,
-    function: str,
-    outer: tuple[tuple[ast.AST, ast.AST], ...],
-    how: Way,
-) -> None:
-    """The same for nodes of any type."""
-    if does_nothing(wrong) and isinstance(right, ast.stmt):
-        how.missing.append(Missing([right], function))
-    elif type(right) is type(wrong):
-        compare(right, wrong, function, outer, how)
-    else:
-        how.pairs.append(Pair(right, wrong, function, outer))
 
 
 def does_nothing(statement: ast.AST) -> bool:
@@ -627,7 +614,7 @@ def compare_blocks(right: list[ast.stmt], wrong: list[ast.stmt], function: str, 
     if len(right) == len(wrong):
         for a, b in zip(right, wrong):
             if bare(a) != bare(b):
-                compare_nodes(a, b, function, (), how)
+                compare(a, b, function, (), how)
         return
     olds, news = [bare(each) for each in right], [bare(each) for each in wrong]
     lost = [each for each, text in zip(right, olds) if text not in news]
@@ -638,7 +625,7 @@ def compare_blocks(right: list[ast.stmt], wrong: list[ast.stmt], function: str, 
         if new is not None:
             lost.remove(old)
             put.remove(new)
-            compare_nodes(old, new, function, (), how)
+            compare(old, new, function, (), how)
     if lost:
         how.missing.append(Missing(lost, function))
     how.extra += [Extra(each, function) for each in put]
