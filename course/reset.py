@@ -12,6 +12,7 @@ from pathlib import Path
 from course.checks import LESSONS, find
 
 from . import work
+from .notebook import graded
 from .stubs import stub_of
 
 KEPT = "before"  # the folder, in exercises/
@@ -153,7 +154,7 @@ def in_cells(exercise, path, name):
     try:
         before = path.read_bytes()
         notebook = json.loads(before.decode("utf-8"))
-        for cell in [cell for cell in notebook["cells"] if solves(cell, exercise)]:
+        for cell in cells_for(notebook["cells"], exercise):
             answers.append("".join(cell["source"]).rstrip())
             cell.update(source=stub.splitlines(keepends=True), outputs=[], execution_count=None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -164,10 +165,34 @@ def in_cells(exercise, path, name):
         yield Written(path, said, before, work.as_text(notebook))
 
 
+def cells_for(cells, exercise):
+    """Those in which an exercise is solved; if somebody has deleted them, a new one before its
+    check."""
+    found = [cell for cell in cells if solves(cell, exercise)]
+    if not found:
+        check = f"check_{exercise.name}"
+        places = [
+            number for number, cell in enumerate(cells) if about(cell).get("grade_id") == check
+        ]
+        found = [empty_cell(exercise)]
+        cells.insert(places[0] if places else len(cells), found[0])
+    return found
+
+
+def empty_cell(exercise):
+    """As a notebook's JSON has it."""
+    metadata = {"nbgrader": graded(exercise.name, solution=True)}
+    return {"cell_type": "code", "id": exercise.name, "metadata": metadata, "source": []}
+
+
 def solves(cell, exercise):
     """Is it the cell in which an exercise is solved?"""
-    about = cell.get("metadata", {}).get("nbgrader", {})
-    return about.get("solution") and about.get("grade_id") == exercise.name
+    return about(cell).get("solution") and about(cell).get("grade_id") == exercise.name
+
+
+def about(cell):
+    """What nbgrader knows of a cell."""
+    return cell.get("metadata", {}).get("nbgrader", {})
 
 
 def shown(path, place):

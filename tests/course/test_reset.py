@@ -2,6 +2,7 @@
 
 import json
 
+import nbformat
 import pytest
 
 from course import reset, work
@@ -106,6 +107,19 @@ def test_what_was_deleted_is_there_again(learner, says, capsys):
     assert reset.main("softmax") == 0
     assert "nothing, not even the stub" in capsys.readouterr().out
     assert path.read_text().endswith(f"\n\n\n{stub_of(SOFTMAX)}\n")
+
+
+def test_a_cell_that_was_deleted_is_there_again_before_its_check(solved, says, capsys):
+    _, book = solved
+    notebook = json.loads(book.read_text())
+    names = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]]
+    del notebook["cells"][names.index("softmax")]
+    book.write_text(json.dumps(notebook))
+    assert reset.main("softmax") == 0
+    assert "01_attention.ipynb: nothing, not even the stub" in capsys.readouterr().out
+    [cell] = [c for c in nbformat.read(book, 4).cells if c.id == "softmax"]
+    assert cell.source == stub_of(SOFTMAX)
+    assert nbformat.read(book, 4).cells[names.index("check_softmax")].source == "check(softmax)"
 
 
 def test_a_notebook_is_named_where_it_lies(solved, says, capsys):
