@@ -169,6 +169,7 @@ ORDINARY = frozenset(
     | {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 )
 DTYPE, KIND = "dtype of ", "kind of "
+DISPATCH = "__torch_dispatch__"  # what makes a thing look like a tensor
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
 
 
@@ -244,6 +245,8 @@ def note_array(answer: Answer, name: str, array: torch.Tensor) -> None:
 
 def kind_of(array: torch.Tensor) -> str:
     """What a tensor is, whatever its dtype, if its numbers cannot be had as they stand; else ""."""
+    if getattr(type(array), DISPATCH, None) is not getattr(torch.Tensor, DISPATCH, None):
+        return type(array).__name__  # it only looks like a tensor, as a MaskedTensor does
     if array.is_nested or array.is_meta:
         return "nested" if array.is_nested else "meta"
     return "" if array.layout is torch.strided else str(array.layout)

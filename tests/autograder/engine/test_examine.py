@@ -47,6 +47,8 @@ ODD |= {
     "sparse_coo": torch.Tensor.to_sparse,
     "_mkldnn": lambda x: x.float().to_mkldnn(),
     "meta": lambda x: x.to("meta"),
+    "MaskedTensor": lambda x: torch.masked.masked_tensor(x.detach(), x.detach() > 0.5),
+    "nested": lambda x: torch.nested.nested_tensor(list(x.detach())),
     "quint8": lambda x: torch.quantize_per_tensor(x.detach().float(), 0.1, 0, torch.quint8),
 }
 
