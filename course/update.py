@@ -146,7 +146,10 @@ def carry(path, name, given, mine):
 def git(home, *words, because=""):
     """What git prints."""
     what = because or f"`git {words[0]}` failed"
-    command, options = ["git", *words], {"capture_output": True, "encoding": "utf-8"}
+    command, options = (
+        ["git", *words],
+        {"capture_output": True, "encoding": "utf-8", "errors": "replace"},
+    )
     try:
         done = subprocess.run(command, cwd=home, timeout=300, check=False, **options)
     except FileNotFoundError:

@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from autograder.engine import kinds
 from autograder.engine.broken import broken_properties
 from autograder.engine.exam import Exam
 from autograder.engine.examine import try_everything
@@ -241,6 +242,22 @@ def test_dropout_in_eval_mode_is_told_as_such():
         record, difference = next(iter(broken_properties(exercise, records).values()))
         said = kind_of(exam, Counted(implementation), records, record, difference)
     assert "With dropout=0 they agree: so your dropout acts in eval mode, too." in said
+
+
+def test_what_was_asked_elsewhere_stands_before_the_full_stop(monkeypatch):
+    edit = "math.sqrt(d_k)", "8.0"
+    exercise = find("scaled_dot_product_attention")
+    implementation, exam = changed("scaled_dot_product_attention", edit), Exam(exercise, 1)
+    records = try_everything(exercise, LocalSubject(implementation), exam.questions())
+    record, difference = next(iter(broken_properties(exercise, records).values()))
+
+    def elsewhere(asking):
+        return None if asking.record is record else "Is it so?"
+
+    monkeypatch.setattr(kinds, "KINDS", dict.fromkeys(kinds.KINDS, (elsewhere,)))
+    said = kind_of(exam, Counted(implementation), records, record, difference)
+    assert said.startswith("Is it so (called with query")
+    assert said.endswith(")?")
 
 
 def test_two_numbers_that_are_told_apart_are_written_apart():
