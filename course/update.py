@@ -39,6 +39,9 @@ def main():
     except CannotUpdateError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename} cannot be read or written: {error.strerror}.", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -118,9 +121,11 @@ def keep(home, mine):
             place.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(place, data)
     except OSError as error:
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        why = f" Is there something else called {KEPT}?" if in_the_way else ""
         raise CannotUpdateError(
             f"What you have written could not be kept in {kept} ({error.strerror}), so nothing was "
-            f"changed. Is there something else called {KEPT}?"
+            f"changed.{why}"
         ) from None
     return kept
 

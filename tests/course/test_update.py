@@ -243,3 +243,17 @@ def test_without_a_clone_or_somewhere_to_fetch_from_it_says_what_to_do(tmp_path,
     assert "The new edition could not be fetched: " in refused(home)
     git(home, "branch", "--unset-upstream")
     assert "does not follow any other" in refused(home)
+
+
+def test_a_disk_that_does_not_answer_is_a_sentence(home, publisher, monkeypatch, capsys):
+    def fails(path, data):
+        raise OSError(28, "No space left on device", str(path))
+
+    work(home)
+    publish(publisher, lambda cells: cells[0].update(source=["New."]))
+    monkeypatch.setattr(update, "HOME", home)
+    monkeypatch.setattr(update, "write_bytes", fails)
+    assert update.main() == 2
+    said = capsys.readouterr().err
+    assert "(No space left on device), so nothing was changed." in said
+    assert "something else" not in said
