@@ -87,12 +87,18 @@ def facts(answer: Answer, expected: Answer) -> Iterator[Difference]:
             continue
         yours, theirs = answer.facts.get(name), expected.facts.get(name)
         if name.startswith(KIND) and yours != theirs:
-            array = name.removeprefix(KIND)
-            yield Difference("returned", array, yours, expected.arrays.get(array))
+            yield no_numbers(name.removeprefix(KIND), yours, expected)
         elif yours != theirs:
             stopped = answer.problem is not None and name not in answer.facts
             if not stopped:  # otherwise the error says it all
                 yield Difference(aspect_of_fact(name), name, yours, theirs)
+
+
+def no_numbers(name: str, kind: Any, expected: Answer) -> Difference:
+    """The Difference of an array whose numbers are of a kind that is not compared."""
+    if is_gradient(name):
+        return Difference("gradient", NO_GRADIENT, [name.removeprefix("gradient of ")], [])
+    return Difference("returned", name, kind, expected.arrays.get(name))
 
 
 def aspect_of_fact(name: str) -> str:
@@ -133,7 +139,6 @@ def arrays(answer: Answer, expected: Answer, trial: Trial, roughly: bool) -> Ite
             yield Difference(value if finite else "not finite", name, yours, theirs)
     for name in answer.arrays.keys() ^ expected.arrays.keys():
         explained = answer.problem or answer.facts.get("missing") or expected.problem
-        explained = explained or KIND + name in answer.facts
         if not explained and not is_gradient(name):
             yield Difference("absent", name, answer.arrays.get(name), expected.arrays.get(name))
 

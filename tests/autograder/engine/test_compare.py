@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from autograder.engine.compare import close, differences
-from autograder.engine.trial import Answer, Problem, Trial
+from autograder.engine.trial import Answer, Problem, Trial, comparable
 
 
 def aspects(answer, expected):
@@ -101,3 +101,10 @@ def test_the_same_error_is_no_difference():
 def test_nan_where_a_number_was_expected_has_a_name():
     answer = Answer({"output": torch.tensor([float("nan")])})
     assert aspects(answer, Answer({"output": torch.ones(1)})) == ["not finite"]
+
+
+def test_a_gradient_without_ordinary_numbers_is_none():
+    """Whoever is judged may have forged it."""
+    right = Answer({"gradient of x": torch.ones(3)})
+    forged = Answer({"gradient of x": torch.ones(3).to(torch.complex64)})
+    assert aspects(comparable(forged, Trial([])), right) == ["gradient"]

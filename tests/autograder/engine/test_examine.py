@@ -74,6 +74,17 @@ def test_right_numbers_of_an_odd_dtype_lose_what_those_of_a_usual_one_lose(kind)
     assert odd.explanation[0] == f"Your output is {kind}; expected bool. Its numbers are right."
 
 
+def test_numbers_that_cannot_be_compared_keep_no_promise_about_numbers():
+    exercise = find("training.learning_rate")  # where what is returned has a price of its own
+
+    def learning_rate(step, d_model, warmup=4000):
+        rate = d_model**-0.5 * min((step or 1) ** -0.5, step * warmup**-1.5)
+        return torch.tensor(rate).to(torch.complex64)
+
+    verdict = examine(exercise, learning_rate, seed=1)
+    assert verdict.score == 0
+
+
 def test_a_sparse_gradient_is_one():
     exercise = find("transformer.TokenEmbedding")
 
