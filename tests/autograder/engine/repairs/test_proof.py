@@ -103,7 +103,7 @@ def test_a_change_that_brings_it_closer_is_built_on(name, source):
     linecache.cache[name] = (0, None, source.splitlines(keepends=True), name)
     names = {"torch": torch, "math": math}
     exec(compile(source, name, "exec"), names)
-    assert "Two small changes make everything right" in said(checked(name, names[name]))
+    assert len(checked(name, names[name]).spots) == 2
 
 
 def test_the_change_itself_is_never_shown():
