@@ -1,15 +1,17 @@
 # The course's commands. `make` alone lists them.
 # make setup PYTHON=/path/to/python3.12         takes another Python than the one that is found
 # make test SHARD=pieces                        takes a part of the tests: lessons, classes, pieces
+# make site SITE_OPTIONS=--answers              makes the instructor's edition of the pages
 # make lab LAB_OPTIONS="--no-browser --port=8890" hands options to JupyterLab
 
 VENV := .venv
 BIN := $(VENV)/bin
 SHARD := all
 READY := $(VENV)/.ready
+SITE_READY := $(VENV)/.ready-for-site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab notebooks test test-quick format train bench bench-grading
+.PHONY: help setup lab notebooks test test-quick format train bench bench-grading site site-check
 
 help:  ## list these targets
 	@echo "Usage: make TARGET"
@@ -54,3 +56,15 @@ bench: setup  ## measure speed against torch.nn.Transformer (a quarter of an hou
 
 bench-grading: setup  ## measure how fast a class is graded, beside nbgrader alone (ten minutes)
 	@$(BIN)/python -m benchmarks.classroom
+
+site: setup $(SITE_READY)  ## build the course as static pages in build/site (a quarter of an hour at first)
+	@$(BIN)/python -m website $(SITE_OPTIONS)
+
+site-check: setup $(SITE_READY)  ## look at every page in Chromium: accessibility, other hosts, answers
+	@$(BIN)/python -m website.check
+
+$(SITE_READY): $(READY)
+	@echo "Installing what makes pages ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ./autograder --editable '.[site]'
+	@touch $@

@@ -17,7 +17,7 @@ import pytest
 from course import COURSE
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("autograder", "course", "solutions", "translation", "benchmarks", "tests")
+PACKAGES = ("autograder", "course", "solutions", "translation", "benchmarks", "website", "tests")
 SECONDS = 30  # for tests; finding and importing them takes its time too
 DOCS, COUNTS, HOUSE = "tests/test_docs.py", "tests/test_counts.py", "tests/test_house.py"
 EXERCISES = (
@@ -36,6 +36,7 @@ FOLLOWED = (
     (r"notebooks/lessons/built\.json", ("tests/course/test_notebook.py",)),
     (r"exercises/.*", ("tests/course/test_stubs.py",)),
     (r"examples/.*", ("tests/examples",)),
+    (r"website/theme/.*", ("tests/website",)),
     (r"autograder/grading/report/.*", ("tests/autograder/grading/test_report.py",)),
     (r"([A-Z]+|docs/\w+)\.md", (DOCS, COUNTS, "tests/autograder/test_readme.py")),
     (r"docs/authors_guide\.md", ("tests/autograder/test_authors_guide.py",)),
