@@ -12,7 +12,7 @@ PNG = re.compile(r'src="data:image/png;base64,([^"]+)"')
 ONE = "Here one thing moves at a time; in the notebook all of them do."
 NOTEBOOK = re.compile(r"(?<=href=['\"])(\d\d_\w+)\.ipynb")
 FOLDER = "_static/pictures"  # as pages see it
-WIDE = 640  # pixels: what is wider isn't shrunk to a phone's width, and is pushed sideways there
+WIDE = 720  # pixels: what is wider isn't shrunk to a phone's width, and is pushed sideways there
 
 
 def as_files(text, folder):
