@@ -6,6 +6,7 @@ fails to load, and the search finds something. In the learner's edition no model
 anywhere, and no page names a folder of the machine it was made on.
 """
 
+import argparse
 import functools
 import html
 import http.server
@@ -145,35 +146,42 @@ def hits(page, address, word):
     return page.locator("#search-results li").count()
 
 
-def look_at(folder):
-    """Look at every page.
+def look_at(folder, names):
+    """Look at pages of these names.
 
     Gives all that is wrong, and {(impact, rule, page, element): in how many looks}.
     """
     wrong, seen, source = [], Counter(), axe()
     with served(folder) as address, browser.started() as chromium:
-        for path in sorted(folder.glob("*.html")):
+        for name in names:
             for look in LOOKS:
-                where = f"{path.name}, {look[0]}, {look[1]} px"
-                with opened(chromium, f"{address}/{path.name}", look) as (page, trouble):
+                where = f"{name}, {look[0]}, {look[1]} px"
+                with opened(chromium, f"{address}/{name}", look) as (page, trouble):
                     found = violations(page, source)
                     wide = scroll_sideways(page)
-                seen.update((impact, rule, path.name, target) for impact, rule, target in found)
+                seen.update((impact, rule, name, target) for impact, rule, target in found)
                 grave = [f"{x[1]} ({x[0]}) at {x[2]}" for x in found if x[0] in GRAVE]
                 wide = [f"is {wide} px wider than the screen"] * (wide > 0)
                 wrong += [f"{where}: {said}" for said in (*trouble, *grave, *wide)]
                 print(f"{where}: {len(found)} remarks, {len(grave)} of them grave", flush=True)
         with opened(chromium, f"{address}/index.html", LOOKS[0]) as (page, _):
-            print(f"The search finds {hits(page, address, 'softmax')} places for softmax.")
+            print(f"The search finds {hits(page, address, 'softmax')} pages for softmax.")
     return wrong, seen
 
 
-def main():
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m website.check", description=__doc__)
+    parser.add_argument("pages", nargs="*", metavar="PAGE", help="01_attention (default: all)")
+    asked = parser.parse_args(arguments).pages
     folder = BUILD / "site"
     if not (folder / "index.html").is_file():
         print("There are no pages yet: `make site` builds them.")
         return 1
-    wrong, seen = look_at(folder)
+    if browser.found() is None:
+        print("Pages are looked at in Chromium or Chrome, and there is none here.")
+        return 1
+    names = [path.name for path in sorted(folder.glob("*.html")) if not asked or path.stem in asked]
+    wrong, seen = look_at(folder, names)
     wrong += [*leaks(folder), *dead_links(folder)]
     for (impact, rule, page, target), times in sorted(seen.items(), key=str):
         print(f"  {impact}: {rule}, {page}, {target}, {times} times")

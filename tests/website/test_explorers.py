@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from course.figures import bars
-from course.widgets import explore, paint_mask
-from website.explorers import EXPLORER, PAINTER, every_picture, every_row
+from course.widgets import Explorer, Interactive, MaskPainter, explore, paint_mask
+from website.explorers import EXPLORER, PAINTER, every_picture, every_row, prepare
 from website.pictures import as_files, explorer, painter
 
 HEAD = "\x89PNG\r\n\x1a\n" + "\0" * 8 + "\0\0\1\0" * 2  # 256 by 256 pixels
@@ -92,6 +92,15 @@ def test_a_slider_for_numbers_and_a_list_for_words(drawn, tmp_path):
     assert all("data:" not in picture for picture in data["pictures"])
     for name in set(re.findall(r"_static/pictures/(\w+\.png)", text)):
         assert (tmp_path / name).read_bytes().startswith(HEAD.encode("latin-1"))
+
+
+def test_while_a_lesson_is_run_for_its_page_what_is_interactive_shows_itself_so(monkeypatch, drawn):
+    for kind in (Interactive, Explorer, MaskPainter):
+        monkeypatch.setattr(kind, "_repr_mimebundle_", kind._repr_mimebundle_)
+    prepare()
+    mask = torch.ones(3, 3, dtype=torch.bool)
+    assert EXPLORER in drawn[0]._repr_mimebundle_()
+    assert PAINTER in paint_mask(shares, mask, TOKENS)._repr_mimebundle_()
 
 
 def shares(mask):
