@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course.lesson import lessons
@@ -94,3 +95,19 @@ def test_what_makes_pages_may_be_missing(monkeypatch, capsys):
     monkeypatch.setattr(site.importlib.util, "find_spec", lambda name: None)
     assert site.main([]) == 1
     assert "make site" in capsys.readouterr().out
+
+
+def test_a_lesson_that_there_is_not_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(site.importlib.util, "find_spec", lambda name: name)
+    assert site.main(["--lessons", "1,9"]) == 1
+    assert "There is no lesson 1,9; there are: 0, 1" in capsys.readouterr().out
+
+
+def test_a_cell_that_raises_is_told_in_a_sentence(monkeypatch, capsys):
+    def stop(*arguments):
+        raise CellExecutionError("the cell", "ValueError", "too short")
+
+    monkeypatch.setattr(site.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(site, "write_source", stop)
+    assert site.main(["--no-pdf"]) == 1
+    assert "stopped with ValueError: too short" in capsys.readouterr().err
