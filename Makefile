@@ -57,7 +57,7 @@ bench: setup  ## measure speed against torch.nn.Transformer (a quarter of an hou
 bench-grading: setup  ## measure how fast a class is graded, beside nbgrader alone (ten minutes)
 	@$(BIN)/python -m benchmarks.classroom
 
-site: setup $(SITE_READY)  ## build the course as static pages in build/site (a quarter of an hour at first)
+site: setup $(SITE_READY)  ## build the course as static pages in build/site (half an hour at first)
 	@$(BIN)/python -m website $(SITE_OPTIONS)
 
 site-check: setup $(SITE_READY)  ## look at every page in Chromium: accessibility, other hosts, answers

@@ -185,7 +185,8 @@ def main(arguments=None):
     wrong += [*leaks(folder), *dead_links(folder)]
     for (impact, rule, page, target), times in sorted(seen.items(), key=str):
         print(f"  {impact}: {rule}, {page}, {target}, {times} times")
-    print(*wrong, sep="\n")
+    for said in wrong:
+        print(said)
     print("Something is wrong, see above." if wrong else "All pages are as they should be.")
     return 1 if wrong else 0
 

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from autograder.engine import card
@@ -48,6 +49,7 @@ class Page:
 
 def page_of(page, notebook):
     """The notebook that is shown, of one that was executed."""
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     cells, asked = [], False
     for cell in notebook.cells:
         cells += MAKERS[role_of(cell)](page, cell, asked)

@@ -96,6 +96,12 @@ def test_whose_version_was_taken_is_not_told_and_the_rest_is(tmp_path):
     assert cell.outputs == []
 
 
+def test_what_is_printed_in_pieces_is_one_text(tmp_path):
+    pieces = [new_output("stream", name="stdout", text=text) for text in ("one", "\ntwo\n")]
+    [cell] = page([new_code_cell("print('one\\ntwo')", outputs=pieces)], tmp_path)
+    assert [out.text for out in cell.outputs] == ["one\ntwo\n"]
+
+
 def test_nothing_is_told_of_the_machine_and_no_warning_is_shown(tmp_path):
     warned = new_code_cell("x", outputs=[new_output("stream", name="stderr", text="a warning")])
     doctor = printing("_ = doctor()", "ok  Python /home/me/.venv/bin/python\n")

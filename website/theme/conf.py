@@ -8,7 +8,6 @@ author = "the authors of The Transformer by hand"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
 nb_execution_mode = "off"  # they were executed before
-nb_merge_streams = True
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_dmath_double_inline = True
 myst_heading_anchors = 3
