@@ -70,13 +70,8 @@ def role_of(cell):
         return "question" if graded.get("solution") else "prose"
     if graded.get("solution"):
         return "exercise"
-    if cell.source.startswith("check("):
-        return "check"
-    if cell.source.startswith(ANSWERS) or cell.source.startswith("check_quiz("):
-        return "quiz" if cell.source.startswith(ANSWERS) else "check"
-    if cell.source.startswith(SETUP):
-        return "setup"
-    return "code"
+    begins = {"check(": "check", "check_quiz(": "check", ANSWERS: "quiz", SETUP: "setup"}
+    return next((role for text, role in begins.items() if cell.source.startswith(text)), "code")
 
 
 def prose(page, cell, asked):
