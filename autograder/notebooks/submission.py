@@ -255,15 +255,17 @@ def grade_id_of(cell):
 
 
 def recognise(cells, made):
-    """Cells that have lost nbgrader's metadata are known by their ids, where they are the same."""
+    """Cells that have lost nbgrader's metadata are known by their ids, where they are the same.
+    Colab writes ids into the metadata as well, and in older formats only there."""
     named = {grade_id_of(cell) for cell in cells}
     for raw, cell in zip(cells, made):
-        if cell is None or cell.metadata or not isinstance(raw.get("id"), str):
+        if cell is None or cell.metadata:
             continue
         metadata = raw.get("metadata")
-        marked = isinstance(metadata, dict) and metadata.get("nbgrader")
-        if not marked and raw["id"] not in named:
-            cell.metadata["nbgrader"] = {"grade_id": raw["id"], "by_id": True}
+        metadata = metadata if isinstance(metadata, dict) else {}
+        own = next((i for i in (raw.get("id"), metadata.get("id")) if isinstance(i, str)), None)
+        if own is not None and own not in named and not metadata.get("nbgrader"):
+            cell.metadata["nbgrader"] = {"grade_id": own, "by_id": True}
 
 
 def keep_outputs(cells, made):

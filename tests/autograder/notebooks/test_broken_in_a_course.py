@@ -19,11 +19,13 @@ from course.lesson import lessons
 from course.notebook import solved, text_of
 
 from .broken import BROKEN, NAME
+from .elsewhere import as_colab
 
 STEM = "01_attention"
 CASES = {case.name: case for case in BROKEN}
 EARNED = {
     "right": 36,
+    "colab": 36,
     "truncated": 19,
     "binary": 0,
     "no_cells": 0,
@@ -95,6 +97,7 @@ def course(tmp_path_factory):
 
     whole = json.dumps(right)
     (place_for("right") / NAME).write_text(whole)
+    (place_for("colab") / NAME).write_text(as_colab(right), encoding="utf-8")
     for student, name in FROM_CASES.items():
         (place_for(student) / NAME).write_bytes(CASES[name].content(right))
     (root / "elsewhere.ipynb").write_text(whole)
