@@ -41,6 +41,7 @@ FOLLOWED = (
     (r"([A-Z]+|docs/\w+)\.md", (DOCS, COUNTS, "tests/autograder/test_readme.py")),
     (r"docs/authors_guide\.md", ("tests/autograder/test_authors_guide.py",)),
     (r"(.*/)?(pyproject\.toml|constraints\.txt|environment\.yml)", ("tests/test_packages.py",)),
+    (r"(Dockerfile|\.dockerignore|\.binder/.*|\.devcontainer/.*)", ("tests/test_image.py",)),
     (r"(Makefile|scripts/.*|\.ci/.*|\.github/.*)", ("tests/test_setup.py",)),
     (r".*\.py", (HOUSE,)),
 )

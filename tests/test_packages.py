@@ -82,6 +82,10 @@ def test_conda_allows_the_pythons_that_pip_allows():
         assert conda.contains(version) == (version in PYTHONS)
 
 
+# The one exception: its makers' own index, for uv, and for nothing but PyTorch without CUDA.
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
 def test_no_file_names_a_package_registry():
     registries = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|npmjs\.org|index-url")
     for path in (
@@ -89,5 +93,22 @@ def test_no_file_names_a_package_registry():
         *ROOT.glob("*.yml"),
         *ROOT.glob("*.txt"),
         *filter(Path.is_file, ROOT.glob("scripts/**/*")),
+        *(ROOT / ".binder").iterdir(),
+        *(ROOT / ".devcontainer").iterdir(),
+        ROOT / "Dockerfile",
     ):
-        assert not registries.search(path.read_text()), f"{path.name} names a registry"
+        text = path.read_text()
+        if path == ROOT / "pyproject.toml":
+            text = text.replace(f'url = "{TORCH_INDEX}"\n', "", 1)
+        assert not registries.search(text), f"{path.name} names a registry"
+
+
+def test_uv_takes_the_engine_from_here_and_pytorch_alone_from_its_makers():
+    uv = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]
+    engine = project("autograder/pyproject.toml")["name"]
+    assert uv["index"] == [{"name": "pytorch-cpu", "url": TORCH_INDEX, "explicit": True}]
+    assert uv["sources"] == {
+        engine: {"path": "autograder", "editable": True},
+        "torch": [{"index": "pytorch-cpu", "marker": "sys_platform == 'linux'"}],
+    }
+    assert "uv.lock" in (ROOT / ".gitignore").read_text().splitlines()
