@@ -15,6 +15,8 @@ build         notebooks/ and exercises/ from lessons and solutions; `make notebo
 last_built    what was built last, so that nothing that somebody has written is built over
 copies        a learner's own copies of them; `autograder lessons DIR`
 jupyter       how JupyterLab starts for learners: no news, no button for teachers
+published     where it can be had: links to Colab and others, and a notebook's first cell
+hosted        on Colab and Kaggle: the folder in which one's work survives
 release       the notebooks of a ready nbgrader course; `autograder course DIR`
 importable    what cells may import where a class is graded
 

@@ -11,7 +11,7 @@ import sys
 
 from course.checks import LESSONS
 
-from . import last_built
+from . import last_built, published
 from .lesson import LessonError, lessons
 from .notebook import learners, text_of
 from .places import BELOW, HOME
@@ -28,6 +28,13 @@ def built(root=ROOT):
     for module in LESSONS:
         files[root / "exercises" / f"{module}.py"] = file_of(module)
     return files
+
+
+def pages():
+    """{path: text} of the page whose links open the lessons elsewhere; only the links are built."""
+    path = ROOT / "notebooks" / "README.md"
+    text = current(path)
+    return {} if text is None else {path: published.page_with_clicks(text, lessons())}
 
 
 def stale(files):
@@ -94,9 +101,11 @@ def main(arguments=None):
         return 1
     paths = stale(files)
     if options.check:
-        return check(files, paths)
+        return check(files, [*paths, *stale(pages())])
     try:
         build(files, paths, options)
+        for path, text in pages().items():
+            path.write_text(text, encoding="utf-8")
     except OSError as error:
         print(f"{error.filename} cannot be written: {error.strerror}.", file=sys.stderr)
         return 1

@@ -13,12 +13,15 @@ from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChe
 from autograder.notebooks.plan import DEMONSTRATION
 from course.checks import LESSONS, find
 
+from . import published
 from .lesson import QUOTED
 from .quiz import POINTS, as_markdown
 from .stubs import imports_of
 
 TOOLS = "from autograder import check\nfrom course.quiz import check_quiz"
-SETUP = "# Run this cell first.\n"
+SETUP = (
+    "# Run this cell first. No module named 'autograder'? Then run the folded cell further up.\n"
+)
 THREADS = "torch.set_num_threads(1)  # the models here are small: one core is quickest"
 ANSWERS = "# Put the letter of your choice between the quotation marks."
 SEED = 1  # in which order a quiz's choices stand
@@ -68,13 +71,29 @@ def text_of(notebook):
 
 
 def with_setup(lesson, opening):
-    """The lesson's opening with the set-up cell in it: at its mark, or before the first section."""
-    before, mark, after = opening.source.partition("<!-- set-up -->\n")
+    """The lesson's opening with two cells in it: the one that brings the course before the first
+    section, and the set-up cell at its mark, or there as well."""
+    title, *rest = re.split(r"\n(?=## )", opening.source, maxsplit=1)
+    before, mark, after = "".join(rest).partition("<!-- set-up -->\n")
     if not mark:
-        before, mark, after = opening.source.partition("\n## ")
-        after = mark.lstrip() + after
-    texts = [new_markdown_cell(text.strip()) for text in (before, after) if text.strip()]
-    return [texts[0], setup_cell(lesson), *texts[1:]]
+        before, after = "", before
+    title = f"{title.strip()}\n\n{published.badge(lesson.stem)}".strip()
+    cells = [new_markdown_cell(title), arrival_cell(lesson), *prose(before)]
+    return [*cells, setup_cell(lesson), *prose(after)]
+
+
+def prose(text):
+    """A cell with it, if there is any."""
+    return [new_markdown_cell(text.strip())] if text.strip() else []
+
+
+def arrival_cell(lesson):
+    """What brings the course where it is not; folded away, as at home it does nothing."""
+    cell = new_code_cell(published.arrival(lesson))
+    cell.metadata["tags"] = [DEMONSTRATION]
+    cell.metadata["jupyter"] = {"source_hidden": True}
+    cell.metadata["cellView"] = "form"  # the same to Colab
+    return cell
 
 
 def setup_cell(lesson):

@@ -1,0 +1,141 @@
+"""Where the course can be had: one address, which whoever publishes it writes into pyproject.toml.
+
+`Repository` in `[project.urls]` is that place; as long as nothing stands there, nothing can be
+opened with a click, and the notebooks say how else the course is had.
+"""
+
+import json
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
+
+from .places import BELOW, HOME
+
+NAME = "Repository"
+BRANCH = "main"
+OWNER_AND_NAME = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+)")
+CLICKS = {
+    "Colab": "https://colab.research.google.com/github/{repository}/blob/{branch}/{path}",
+    "Kaggle": "https://kaggle.com/kernels/welcome"
+    "?src=https://github.com/{repository}/blob/{branch}/{path}",
+    "Binder": "https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}",
+}
+# What the lessons need and Colab and Kaggle may not have. All else is there, in versions of their
+# own that must stay, and what only a class or JupyterLab needs is left out.
+SMALL = "num2words docopt einops jaxtyping wadler-lindig beartype"
+BEGINS, ENDS = "<!-- clicks: `make notebooks` writes what is between -->", "<!-- clicks end -->"
+NOTHING_YET = (
+    "This copy of the course has no public address yet, so no lesson opens with a click. "
+    "[How it gets one](../docs/elsewhere.md#publishing)."
+)
+
+
+def address():
+    """Where the repository is, as https://github.com/OWNER/NAME; "" if that is not known."""
+    urls = urls_of_the_installed() if HOME == BELOW else urls_of_the_checkout()
+    return urls.get(NAME, "").strip().rstrip("/").removesuffix(".git")
+
+
+def urls_of_the_checkout():
+    text = (HOME / "pyproject.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["project"].get("urls", {})
+
+
+def urls_of_the_installed():
+    try:
+        lines = metadata("transformer-by-hand").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return {}
+    return dict(line.split(", ", 1) for line in lines)
+
+
+def clicks(stem):
+    """{where: link} that opens a lesson there; empty if there is no address on GitHub."""
+    found = OWNER_AND_NAME.fullmatch(address())
+    if found is None:
+        return {}
+    known = {"repository": found[1], "branch": BRANCH, "path": f"notebooks/{stem}.ipynb"}
+    return {where: link.format(**known) for where, link in CLICKS.items()}
+
+
+def badge(stem):
+    """The same as a line of Markdown; "" if there is none. It is words, and no picture: a picture
+    would be fetched from somebody else whenever the notebook is opened."""
+    links = [f"[{where}]({link})" for where, link in clicks(stem).items()]
+    return f"Open this lesson in {' · '.join(links)}" if links else ""
+
+
+def page_with_clicks(page, lessons):
+    """A page of Markdown with the links to all lessons between its two marks."""
+    before, mark, rest = page.partition(BEGINS)
+    _, end, after = rest.partition(ENDS)
+    if not end:
+        return page
+    rows = [f"| {lesson.title} | {' | '.join(cells_of(lesson))} |" for lesson in lessons]
+    head = [f"| Lesson | {' | '.join(CLICKS)} |", "|---|" + "---|" * len(CLICKS)]
+    table = "\n".join([*head, *rows]) if clicks("00_start") else NOTHING_YET
+    return f"{before}{mark}\n\n{table}\n\n{end}{after}"
+
+
+def cells_of(lesson):
+    return [f"[open]({link})" for link in clicks(lesson.stem).values()]
+
+
+# --- What a notebook does where the course is not -------------------------------------------------
+
+ARRIVAL = """# @title Brings the course to Colab and Kaggle. At home this cell does nothing.
+import os
+import sys
+from importlib.util import find_spec
+
+hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+{bring}
+
+class NotHereError(Exception):
+    def _render_traceback_(self):
+        return [str(self)]  # these words alone
+
+
+if not (find_spec("autograder") and find_spec("course")):
+    raise NotHereError(
+        {said}
+    )
+if hosted:
+    from course.hosted import settle
+
+    settle()"""
+BRING = """if hosted and not find_spec("course"):
+    from importlib import invalidate_caches
+    from subprocess import run
+
+    packages = "{packages}"
+    run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages.split()])
+    invalidate_caches()
+"""
+
+
+def arrival(lesson):
+    """The source of a notebook's first cell, which sees to it that the course is there."""
+    where = packages_at(address())
+    bring = BRING.format(packages=f"{where} {SMALL}") if where else ""
+    lines = (json.dumps(f"{line}\n") for line in what_to_type(where, lesson.number))
+    return ARRIVAL.format(bring=bring, said="\n        ".join(lines))
+
+
+def packages_at(where):
+    """What pip is asked for: the course, and the engine, which lies in it."""
+    return f"git+{where} git+{where}#subdirectory=autograder" if where else ""
+
+
+def what_to_type(where, number):
+    """Lines for somebody who has the notebook alone."""
+    yield "This notebook needs the course, which is not installed here."
+    if where:
+        yield "On Colab and Kaggle: run this cell again (on Kaggle, with Internet switched on)."
+        yield "At home, type in a terminal:"
+        yield f"  pip install {where}"
+    else:
+        yield "In a terminal, in the folder of the course, type:"
+        yield "  pip install ./autograder ."
+    yield "and then, in a folder of your own:"
+    yield f"  autograder lesson {number}"
