@@ -41,7 +41,14 @@ def package(name):
     try:
         return Finding(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
+        if is_hosted():
+            return Finding(name, "not installed", "nothing here needs it", needed=False)
         return Finding(name, "not installed", f"pip install {name}  (in a checkout: make setup)")
+
+
+def is_hosted():
+    """On Colab and Kaggle, whose own Jupyter runs the notebook: nobody grades a class there."""
+    return "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 
 
 def needed_by_course():

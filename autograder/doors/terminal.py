@@ -47,6 +47,10 @@ def run(arguments):
         return options.run(options)
     except (CourseNotFoundError, BrokenCourseError) as error:
         return complain(str(error))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "nbgrader":  # left out on Colab and Kaggle
+            raise
+        return complain("This needs nbgrader, which is not installed: pip install nbgrader")
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return COULD_NOT

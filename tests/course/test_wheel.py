@@ -84,6 +84,18 @@ def test_the_commands_are_there(python, tmp_path):
         assert (tmp_path / "mine" / "exercises" / path.name).is_file()
 
 
+def test_one_lesson_is_put_where_one_types_it_and_opened(python, tmp_path):
+    said = python("""
+        import os
+        os.execv = lambda program, words: print(next(w for w in words if "default_url" in w))
+        from autograder.doors.terminal import main
+        assert main(["lesson", "1"]) == 0
+        """)
+    assert said.splitlines()[-1].endswith("=/lab/tree/notebooks/01_attention.ipynb")
+    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
+    assert there == {"notebooks/01_attention.ipynb", "exercises/attention.py"}
+
+
 def test_all_packages_are_named(site):
     """What has been added to the tree, and not to pyproject.toml, would be missing."""
     templates = list((ROOT / "autograder").rglob("*.j2"))

@@ -27,6 +27,12 @@ def test_what_is_missing_is_said_with_what_to_do(capsys, monkeypatch):
     assert "make setup" in report
 
 
+def test_on_kaggle_what_only_a_class_needs_is_not_missing(monkeypatch):
+    assert doctor.package("no-such-package").needed
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert "note     no-such-package" in str(doctor.package("no-such-package"))
+
+
 def test_a_python_newer_than_tested_is_noted_and_not_missing(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 15, 0))
     assert "3.11 to 3.14" in str(doctor.python())

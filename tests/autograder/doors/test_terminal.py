@@ -235,6 +235,21 @@ def test_alone_it_lists_its_commands(capsys):
         assert f"\n    {command} " in said
 
 
+def test_where_nbgrader_was_left_out_it_is_named(tmp_path):
+    """As on Colab. In a process of its own, for here all of it has been imported."""
+    code = f"""
+import sys
+sys.modules["nbgrader"] = None
+sys.path.insert(0, {ROOT!r})
+from autograder.doors.terminal import main
+sys.exit(main(["lesson", "1"]))
+"""
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 2
+    assert run.stderr == "This needs nbgrader, which is not installed: pip install nbgrader\n"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["check", "--json", "answer.py"]])
 def test_nobody_reads_to_the_end(file, arguments):
     """As `autograder … | head -1` does: no traceback, and the exit code of such a pipe."""
