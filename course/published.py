@@ -4,7 +4,6 @@
 opened with a click, and the notebooks say how else the course is had.
 """
 
-import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata
@@ -93,7 +92,7 @@ hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 
 class NotHereError(Exception):
     def _render_traceback_(self):
-        return [str(self)]  # these words alone
+        return list(self.args)  # these lines alone
 
 
 if not (find_spec("autograder") and find_spec("course")):
@@ -118,7 +117,7 @@ def arrival(lesson):
     """The source of a notebook's first cell, which sees to it that the course is there."""
     where = packages_at(address())
     bring = BRING.format(packages=f"{where} {SMALL}") if where else ""
-    lines = (json.dumps(f"{line}\n") for line in what_to_type(where, lesson.number))
+    lines = (f'"{line}",' for line in what_to_type(where, lesson.number))
     return ARRIVAL.format(bring=bring, said="\n        ".join(lines))
 
 
