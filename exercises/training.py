@@ -19,7 +19,8 @@ def learning_rate(step, d_model, warmup=4000):
     lrate = d_model^-0.5 · min(step^-0.5, step · warmup^-1.5)      (section 5.3, equation 3)
 
     Args:
-        step: counts from 1; 0 is answered as 1 is, because 0^-0.5 is no number.
+        step: counts from 1; 0 is answered as 1 is, because 0^-0.5 is no number. (A rate of 0
+            would do there as well.)
         d_model: features of a token.
         warmup: the step at which the rate is highest.
     Returns:

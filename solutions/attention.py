@@ -45,7 +45,7 @@ def scaled_dot_product_attention(query, key, value, mask=None):
         mask: boolean, broadcasts against (..., query, key); True where a query may attend.
     Returns:
         output (..., query, d_v) and weights (..., query, key). A query that may attend to nothing
-        gets zeros for both.
+        gets zeros for both here; yours may give it anything.
     """
     check_attention(query, key, value, mask)
     ### BEGIN SOLUTION

@@ -48,9 +48,11 @@ LOOK_AT_SLOPE = "Work out the slopes of three heads with the formula, and print 
 
 
 def your_slopes(seen):
-    """A measure: how much the learner's heads take for a distance of one."""
+    """A measure: how much the learner's heads take, or add, for a distance of one."""
     output = seen.yours["output"]
-    return few(-output[..., -1, -2], 3) if output.dim() == 3 and output.shape[-2] > 1 else "none"
+    return (
+        few(output[..., -1, -2].abs(), 3) if output.dim() == 3 and output.shape[-2] > 1 else "none"
+    )
 
 
 def expected_slopes(seen):
