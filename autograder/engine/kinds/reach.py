@@ -105,6 +105,7 @@ def along(asking: Asking, name: str, dim: int, size: int) -> str | None:
     if yours is None or yours_all is None:
         return None
     what = named(asking, dim, size)
+    where = "In your code " if trial.build is None or call.training else "In eval mode "
     if reached == (False, False) and (yours[0] or yours[1]):
         return leak(yours_all, name, dim, what, "the others", yours[0])
     if reached == (False, True) and yours[0]:
@@ -116,7 +117,7 @@ def along(asking: Asking, name: str, dim: int, size: int) -> str | None:
         )
     if reached[1] and yours == (False, False):
         return (
-            f"In your code nothing gets from one index to another along {what}: with other numbers "
+            f"{where}nothing gets from one index to another along {what}: with other numbers "
             f"at index 0, your {name} stays the same everywhere else, and it should change."
         )
     return None

@@ -29,11 +29,12 @@ def right_for_one_size(asking: Asking) -> str | None:
     tried, sizes = 0, sizes_of(asking.trial, asking.call)
     for new, (name, size) in itertools.product(numbers_in(asking), sizes.items()):
         for other in (new, *multiples(new, size, sizes)):
-            tried += other != size
+            if other in sizes.values():  # what is right then may be so as two sizes are equal
+                continue
+            tried += 1
             if tried > MOST_TRIED:
                 return None
-            right = other != size and right_with(asking, name, size, other)
-            if right and only_there(asking, name, size, other):
+            if right_with(asking, name, size, other) and only_there(asking, name, size, other):
                 return says(name, size, other)
     return None
 
@@ -52,11 +53,7 @@ def says(name: str, size: int, new: int) -> str:
 
 def sizes_of(trial: Trial, call: Call) -> dict[str, int]:
     """{name: size} of what could have another size."""
-    found: dict[str, int] = {}
-    made = (trial.build or {}) | trial.options | call.arguments | call.options
-    for name, value in made.items():
-        if type(value) is int and value > 1:
-            found[name] = value
+    found = {name: value for name, value in numbers_given(trial, call).items() if value > 1}
     for name, value in trial.sizes.items():
         if type(value) is int and value > 1 and value not in found.values():
             found[name] = value
@@ -65,6 +62,12 @@ def sizes_of(trial: Trial, call: Call) -> dict[str, int]:
             if size > 1 and size not in found.values():
                 found[f"{argument}.shape[{dim - x.dim()}]"] = size
     return found
+
+
+def numbers_given(trial: Trial, call: Call) -> dict[str, int]:
+    """{name: value} of the whole numbers that are handed over."""
+    made = (trial.build or {}) | trial.options | call.arguments | call.options
+    return {name: value for name, value in made.items() if type(value) is int}
 
 
 def numbers_in(asking: Asking) -> list[int]:
@@ -86,9 +89,14 @@ def numbers_of(tree: ast.AST) -> set[int]:
 
 
 def right_with(asking: Asking, name: str, size: int, new: int) -> bool | None:
-    """Is the code right with another size? None if that makes no sense."""
-    for also in ({}, scaled_along(asking, name, size, new)):
-        trial = resized(asking, {name: (size, new)} | also)
+    """Is the code right with another size? None if that makes no sense.
+
+    A number that is handed over may by chance be as long as something: first it alone is changed.
+    """
+    only = {name: (size, new)}
+    along = only | scaled_along(asking, name, size, new)
+    for changes, lengths in ((only, {}), (only, only), (along, along)):
+        trial = resized(asking, changes, lengths)
         right = asking.is_right_for_size(trial) if trial is not None else None
         if right is not None:
             return right
@@ -117,19 +125,26 @@ def only_there(asking: Asking, name: str, size: int, new: int) -> bool:
     return new > SMALL
 
 
-def resized(asking: Asking, changes: Resize) -> Trial | None:
+def resized(asking: Asking, changes: Resize, lengths: Resize) -> Trial | None:
     """The trial with other sizes wherever these stood, and other numbers; None if that makes no
-    sense."""
+    sense.
+
+    Args:
+        changes: of numbers that are handed over.
+        lengths: of dimensions.
+    """
     trial, call = asking.calling(asking.call), asking.call
+    if not lengths and not any(name in numbers_given(trial, call) for name in changes):
+        return None
     every = [x for x in given(call).values() if isinstance(x, torch.Tensor)]
-    if sum(math.prod(new_shape(x, changes)) for x in every) > MOST_CELLS:
+    if sum(math.prod(new_shape(x, lengths)) for x in every) > MOST_CELLS:
         return None
     arguments, options = (
-        {name: resize(name, value, changes) for name, value in values.items()}
+        {name: resize(name, value, changes, lengths) for name, value in values.items()}
         for values in (call.arguments, call.options)
     )
     build, made = (
-        {name: resize(name, value, changes) for name, value in (values or {}).items()}
+        {name: resize(name, value, changes, lengths) for name, value in (values or {}).items()}
         for values in (trial.build, trial.options)
     )
     call = replace(call, arguments=arguments, options=options)
@@ -152,10 +167,10 @@ def with_weights(asking: Asking, trial: Trial, name: str) -> Trial | None:
     return trial.but(state=Draw(asking.exam.seed, name).numbers_for(Layout(module)))
 
 
-def resize(own: str, value: Any, changes: Resize) -> Any:
+def resize(own: str, value: Any, changes: Resize, lengths: Resize) -> Any:
     if not isinstance(value, torch.Tensor):
         return changes[own][1] if own in changes and type(value) is int else value
-    new = new_shape(value, changes)
+    new = new_shape(value, lengths)
     if value.is_floating_point():
         return value if new == tuple(value.shape) else other_numbers(value, new)
     value = value if value.dtype == torch.bool else fitting(value, changes)
@@ -172,6 +187,6 @@ def fitting(x: torch.Tensor, changes: Resize) -> torch.Tensor:
     return x
 
 
-def new_shape(x: torch.Tensor, changes: Resize) -> tuple[int, ...]:
-    sizes = dict(changes.values())
+def new_shape(x: torch.Tensor, lengths: Resize) -> tuple[int, ...]:
+    sizes = dict(lengths.values())
     return tuple(sizes.get(length, length) for length in x.shape)

@@ -391,6 +391,13 @@ class Place:
         return isinstance(self.above[-1], ast.Slice | ast.Compare)
 
     @property
+    def is_tested(self) -> bool:
+        """Does it stand in a condition?"""
+        joined = ast.Compare | ast.BoolOp | ast.UnaryOp
+        above = itertools.dropwhile(lambda each: isinstance(each, joined), reversed(self.above))
+        return isinstance(next(above, None), ast.If | ast.While) and self.slot.field != "body"
+
+    @property
     def is_value(self) -> bool:
         """Is it what something is assigned from, given back, or calculated with?"""
         above = self.above[-1]
@@ -412,7 +419,8 @@ def other_names(about: Place) -> Iterator[tuple[str, ast.expr]]:
     others = [*scope.parameters, *scope.names]
     for other in list(dict.fromkeys(others))[:MOST_NAMES]:
         if other not in (name, scope.itself):
-            yield "mask" if "mask" in name + other else "name", name_of(other)
+            kind = "mask" if "mask" in name + other else "name"
+            yield "condition" if about.is_tested else kind, name_of(other)
     if about.is_value:
         yield from sizes(about) if about.call and tail(about.call.func) in ("sqrt",) else ()
 

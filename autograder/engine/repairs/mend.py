@@ -82,6 +82,19 @@ def as_one(mends: Sequence[Mend]) -> Mend:
     return Mend(lines, mends[0].kind, changes, below, loose=loose)
 
 
+def in_one_place(mend: Mend) -> Iterator[Mend]:
+    """What a change does in one of its lines alone, where it changes several."""
+    by_line: dict[int, list[Change]] = {}
+    for slot, new in mend.changes:
+        line = getattr(slot.get(), "lineno", None)
+        if line is None:  # a list of statements: it is one change
+            return
+        by_line.setdefault(line, []).append((slot, new))
+    if len(by_line) > 1 and set(by_line) == set(mend.lines):
+        for line, changes in by_line.items():
+            yield Mend((line,), mend.kind, tuple(changes), mend.below, loose=mend.loose)
+
+
 def written(new: Any) -> str:
     """What is put somewhere, as text; of statements that stay only which ones they are."""
     if isinstance(new, list):

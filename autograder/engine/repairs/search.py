@@ -11,7 +11,7 @@ import torch
 
 from ..compare import ASPECTS, Difference, each_difference, size
 from ..trial import Answer, Trial
-from .mend import Mend
+from .mend import Mend, in_one_place
 
 if TYPE_CHECKING:
     from ..diagnose import Record
@@ -76,10 +76,17 @@ class Attempts:
         self.closer = []
         for mend, left, much in self.tries(failing):
             if not left:
-                return [mend]
+                return [self.smallest(mend)]
             if left is failing or len(left) < count_of(failing):
                 self.closer.append((mend, left, much))
         return []
+
+    def smallest(self, mend: Mend) -> Mend:
+        """The same change in one place alone, if it does it there, too."""
+        for each in in_one_place(mend):
+            if not [*self.wrong_with(each, self.records)]:
+                return each
+        return mend
 
     def two(self) -> list[Mend]:
         """The first pair of changes that does it, of which one makes it better, once there is no

@@ -404,6 +404,40 @@ def test_what_is_seen_broken_is_never_called_not_reached():
     assert "`dim` says along which dimension they add up to 1" in verdict.not_reached
 
 
+def test_what_breaks_wholly_is_not_yet_and_what_it_breaks_now_and_then_cannot_be_told():
+    """A wrong mask shows wherever there is one: also in one of the calls with more dimensions."""
+
+    def answer(query, key, value, mask=None):
+        scores = query @ key.mT / query.shape[-1] ** 0.5
+        weights = right_softmax(scores if mask is None else scores.masked_fill(~mask, 0.0))
+        return weights @ value, weights
+
+    verdict = examine(ATTENTION, answer, seed=1)
+    hidden = "a key that is hidden from a query gets a weight of 0, and the others add up to 1"
+    assert verdict.broken[0] == hidden
+    assert "any leading dimensions will do" in verdict.not_reached
+
+
+def test_numbers_that_a_second_mistake_has_spoilt_are_not_called_right():
+    def normed(x, weight, bias, eps):
+        mean = x.mean(-1, keepdim=True)
+        x -= mean
+        return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weight + bias
+
+    class LayerNorm(torch.nn.Module):
+        def __init__(self, d_model, eps=1e-5):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(d_model))
+            self.bias = torch.nn.Parameter(torch.zeros(d_model))
+            self.eps = eps
+
+        def forward(self, x):
+            return normed(x.data, self.weight, self.bias, self.eps)
+
+    said = text_of(find("encoder_block.LayerNorm"), LayerNorm)
+    assert "The numbers are right" not in said
+
+
 def test_ready_made_answers_have_no_list_of_what_works_beside_0_points():
     verdict = examine(SOFTMAX, F.softmax, seed=1)
     assert verdict.score == 0

@@ -227,6 +227,11 @@ def test_the_kind_is_told_and_asking_for_it_has_an_end(name, sentence, edits):
         ("LayerNorm", ("normalised * self.weight", "normalised * self.weight * 1.1")),
         ("alibi_bias", ("-slope[:, None, None] *", "-slope[:, None, None] * 1.1 *")),
         ("FeedForward", ("torch.relu(", "torch.tanh(")),
+        # As wide as the window are the keys, too: which of them it is, nobody can tell.
+        (
+            "sliding_window_attention",
+            ("query = cut(query)", "query = cut(query * (query.size(-1) / value.size(-1)) ** 0.5)"),
+        ),
     ],
 )
 def test_nothing_is_told_of_what_breaks_none_of_these_rules(name, edit):

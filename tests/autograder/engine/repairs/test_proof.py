@@ -1,5 +1,6 @@
 """The line that is shown is proven: with it changed, everything is right."""
 
+import ast
 import linecache
 import math
 
@@ -7,9 +8,17 @@ import pytest
 import torch
 
 from autograder.engine import limits
-from autograder.engine.examine import examine_learners
+from autograder.engine.exam import Exam
+from autograder.engine.examine import examine_learners, try_everything
+from autograder.engine.isolation import undisturbed
 from autograder.engine.mistakes import as_handed_in
+from autograder.engine.repairs.apart import Here
+from autograder.engine.repairs.everyday import everyday
+from autograder.engine.repairs.mend import as_one
+from autograder.engine.repairs.own_code import OwnCode, own_code
 from autograder.engine.repairs.proof import Spot
+from autograder.engine.repairs.search import Attempts
+from autograder.engine.subject import LocalSubject
 from course.checks import find
 
 
@@ -104,6 +113,42 @@ def test_a_change_that_brings_it_closer_is_built_on(name, source):
     names = {"torch": torch, "math": math}
     exec(compile(source, name, "exec"), names)
     assert len(checked(name, names[name]).spots) == 2
+
+
+ONE_OF_TWO = """
+def padding_mask(tokens, pad=0):
+    unused = tokens != 0
+    shown = tokens != 0
+    return shown[:, None, None, :]
+"""
+
+
+def test_a_line_that_needs_no_change_is_not_among_those_that_do():
+    exercise, names = find("padding_mask"), {"torch": torch}
+    exec(ONE_OF_TWO, names)
+    code = own_code(ONE_OF_TWO, "padding_mask")
+    named = [mend for mend in everyday(code) if isinstance(mend.changes[0][1], ast.Name)]
+    alone = [mend for mend in named if mend.changes[0][1].id == "pad"]
+    both = [as_one([one, other]) for one in alone for other in alone if one.lines < other.lines]
+    with undisturbed(1):
+        subject = LocalSubject(names["padding_mask"])
+        records = try_everything(exercise, subject, Exam(exercise, 1).questions())
+    here = Here(names, at=lambda number: None)
+    [mend] = Attempts(code, records, here, lambda: both, 30.0).one()
+    assert mend.lines == (4,)
+
+
+def test_a_condition_is_none_of_what_is_hidden():
+    tree = ast.parse("def f(x, mask=None):\n    if mask is not None:\n        x = x + mask\n")
+    kinds = {
+        (mend.lines, mend.kind)
+        for mend in everyday(OwnCode("f", ast.unparse(tree), tree, "here"))
+        for slot, new in mend.changes
+        if isinstance(slot.get(), ast.Name) and isinstance(new, ast.Name)
+    }
+    assert ((2,), "condition") in kinds
+    assert ((2,), "mask") not in kinds
+    assert ((3,), "mask") in kinds
 
 
 def test_the_change_itself_is_never_shown():
