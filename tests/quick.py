@@ -40,6 +40,7 @@ FOLLOWED = (
     (r"autograder/grading/report/.*", ("tests/autograder/grading/test_report.py",)),
     (r"([A-Z]+|docs/\w+)\.md", (DOCS, COUNTS, "tests/autograder/test_readme.py")),
     (r"docs/authors_guide\.md", ("tests/autograder/test_authors_guide.py",)),
+    (r"docs/teaching\.md", ("tests/test_teaching.py",)),
     (r"(.*/)?(pyproject\.toml|constraints\.txt|environment\.yml)", ("tests/test_packages.py",)),
     (r"(Dockerfile|\.dockerignore|\.binder/.*|\.devcontainer/.*)", ("tests/test_image.py",)),
     (r"(Makefile|scripts/.*|\.ci/.*|\.github/.*)", ("tests/test_setup.py",)),
