@@ -33,8 +33,8 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     has broken the first one, and may be its consequence."""
     if not broken:
         return set()
-    wholly = (name for name in broken if is_wholly_broken(name, records))
-    first = next(wholly, next(iter(broken)))
+    plainly = (name for name in broken if is_plainly_broken(name, records))
+    first = next(plainly, next(iter(broken)))
     others = [name for name in broken if name != first]
     what = hidden_by(broken[first][1])
     hidden = {what, WRONG_NUMBERS}  # these follow from whatever comes before them
@@ -46,11 +46,12 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     }
 
 
-def is_wholly_broken(name: str, records: list[Record]) -> bool:
-    """Is nothing right that was asked for a promise? In others, what breaks this one shows now and
-    then: where a mask is wrong, in one of the calls with more dimensions."""
-    found = [bool(record.found) for record in records if record.promise.name == name]
-    return bool(found) and all(found)
+def is_plainly_broken(name: str, records: list[Record]) -> bool:
+    """Is the first answer wrong that was asked for a promise, the plainest? In others, what breaks
+    this promise shows now and then: where a mask is wrong, in one of the calls with more
+    dimensions."""
+    first = next((record for record in records if record.promise.name == name), None)
+    return first is not None and bool(first.found)
 
 
 def hidden_by(difference: Difference) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from autograder.engine.examine import examine
+from autograder.engine.mistakes import build
 from course.checks import find
 from tests.autograder.implementations import attention
 
@@ -404,7 +405,7 @@ def test_what_is_seen_broken_is_never_called_not_reached():
     assert "`dim` says along which dimension they add up to 1" in verdict.not_reached
 
 
-def test_what_breaks_wholly_is_not_yet_and_what_it_breaks_now_and_then_cannot_be_told():
+def test_what_fails_in_the_plainest_call_is_not_yet_and_what_goes_with_it_cannot_be_told():
     """A wrong mask shows wherever there is one: also in one of the calls with more dimensions."""
 
     def answer(query, key, value, mask=None):
@@ -416,6 +417,13 @@ def test_what_breaks_wholly_is_not_yet_and_what_it_breaks_now_and_then_cannot_be
     hidden = "a key that is hidden from a query gets a weight of 0, and the others add up to 1"
     assert verdict.broken[0] == hidden
     assert "any leading dimensions will do" in verdict.not_reached
+
+
+def test_values_that_are_right_for_one_size_by_chance_are_not_yet():
+    """Two features make one pair, whose angle no exponent changes."""
+    exercise = find("variants.rotary_embedding")
+    verdict = examine(exercise, build(exercise, ("twice_the_exponent",)), seed=1)
+    assert verdict.broken[0] == "each pair of features is turned by the angle of its position"
 
 
 def test_numbers_that_a_second_mistake_has_spoilt_are_not_called_right():
