@@ -33,8 +33,7 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     has broken the first one, and may be its consequence."""
     if not broken:
         return set()
-    plainly = (name for name in broken if is_plainly_broken(name, records))
-    first = next(plainly, next(iter(broken)))
+    first = first_broken(broken, records)
     others = [name for name in broken if name != first]
     what = hidden_by(broken[first][1])
     hidden = {what, WRONG_NUMBERS}  # these follow from whatever comes before them
@@ -46,12 +45,15 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     }
 
 
-def is_plainly_broken(name: str, records: list[Record]) -> bool:
-    """Is the first answer wrong that was asked for a promise, the plainest? In others, what breaks
-    this promise shows now and then: where a mask is wrong, in one of the calls with more
-    dimensions."""
-    first = next((record for record in records if record.promise.name == name), None)
-    return first is not None and bool(first.found)
+def first_broken(broken: Broken, records: list[Record]) -> str:
+    """The promise to look at first: one of which the plainest call fails already, if it has calls
+    of its own. (A wrong mask breaks others now and then, in one of the calls with more
+    dimensions.)"""
+    plainest: dict[str, Record] = {}
+    for record in records:
+        plainest.setdefault(record.promise.name, record)
+    fails = (name for name in broken if name not in plainest or plainest[name].found)
+    return next(fails, next(iter(broken)))
 
 
 def hidden_by(difference: Difference) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 
 from .advice import advice
-from .broken import Broken, themselves_broken
+from .broken import Broken, first_broken, themselves_broken
 from .compare import Difference
 from .course import current
 from .diagnose import Diagnosis, Record, diagnose, promised
@@ -98,7 +98,8 @@ def explain_broken(
     if diagnosis.mistakes:
         name_mistakes(verdict, exam.exercise, subject, diagnosis, records)
     else:
-        name, place = next(iter(broken.items()))
+        name = first_broken(broken, records)
+        place = broken[name]
         promise = next(promise for promise in exam.exercise.properties if promise.name == name)
         kind = what_kind(exam, subject, records, *place, patience)
         describe_place(verdict, exam.exercise, subject, promise, place, kind)
