@@ -33,8 +33,7 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     has broken the first one, and may be its consequence."""
     if not broken:
         return set()
-    first = first_broken(broken, records)
-    others = [name for name in broken if name != first]
+    first, *others = broken
     what = hidden_by(broken[first][1])
     hidden = {what, WRONG_NUMBERS}  # these follow from whatever comes before them
     found = {name: breaking(exercise, records, name) for name in others}
@@ -43,17 +42,6 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
         for name, seen in found.items()
         if not seen or (what and all(hidden_by(each) in hidden for each in seen))
     }
-
-
-def first_broken(broken: Broken, records: list[Record]) -> str:
-    """The promise to look at first: one of which the plainest call fails already, if it has calls
-    of its own. (A wrong mask breaks others now and then, in one of the calls with more
-    dimensions.)"""
-    plainest: dict[str, Record] = {}
-    for record in records:
-        plainest.setdefault(record.promise.name, record)
-    fails = (name for name in broken if name not in plainest or plainest[name].found)
-    return next(fails, next(iter(broken)))
 
 
 def hidden_by(difference: Difference) -> tuple[str, str] | None:

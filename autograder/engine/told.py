@@ -2,13 +2,12 @@
 broken; and the line, once it is proven."""
 
 import itertools
-import re
 from dataclasses import replace
 
 import torch
 
 from .advice import advice
-from .broken import Broken, first_broken, themselves_broken
+from .broken import Broken, themselves_broken
 from .compare import Difference
 from .course import current
 from .diagnose import Diagnosis, Record, diagnose, promised
@@ -27,9 +26,9 @@ from .verdict import Verdict
 
 # The diagnoses where somebody else's code did the work: torch's, or the course's.
 READY_MADE, BORROWED = SHORTCUTS = "ready_made", "borrowed"
-# What may be said of a mistake that is made alone.
-ALL_RIGHT = re.compile(r"^The (?:numbers are|result is) right, but (\w)")
-NUMBERS = ("value", "not finite")
+# Where nothing else is wrong than these, what comes back has the right numbers.
+BESIDE_NUMBERS = {"gradient", "changed", "kept", "dtype"}
+NUMBERS_ARE_RIGHT = "The numbers are right. "
 # How what is said of one mistake after the other begins.
 ORDER = ("", "There is a second thing: ", "There is a third thing: ")
 LET_OTHERS = (
@@ -98,8 +97,7 @@ def explain_broken(
     if diagnosis.mistakes:
         name_mistakes(verdict, exam.exercise, subject, diagnosis, records)
     else:
-        name = first_broken(broken, records)
-        place = broken[name]
+        name, place = next(iter(broken.items()))
         promise = next(promise for promise in exam.exercise.properties if promise.name == name)
         kind = what_kind(exam, subject, records, *place, patience)
         describe_place(verdict, exam.exercise, subject, promise, place, kind)
@@ -176,23 +174,19 @@ def name_mistakes(
         promise = exercise.properties[promised(exercise, record, difference.aspect)]
         describe_place(verdict, exercise, subject, promise, diagnosis.before)
     order = ORDER[1:] if diagnosis.before else ORDER
-    wrong = any(each.aspect in NUMBERS for record in records for each in record.found)
+    wrong = {each.aspect for record in records for each in record.found} - BESIDE_NUMBERS
+    order = order if wrong or diagnosis.before else (NUMBERS_ARE_RIGHT, *order[1:])
     for begins, mistake, place in zip(order, diagnosis.mistakes, diagnosis.places):
         seen = where_it_is_seen(exercise, mistake, place, records)
-        says = ALL_RIGHT.sub(capital, mistake.says) if wrong else mistake.says
         look = seen.fill(mistake.look)
         asked = [] if look in verdict.explanation else [look]  # two mistakes may share a question
-        verdict.explanation += [begins + seen.fill(says), *asked]
+        verdict.explanation += [begins + seen.fill(mistake.says), *asked]
     names = [mistake.id for mistake in diagnosis.mistakes]
     verdict.diagnosis, verdict.also = names[0], (names[1] if names[1:] else None)
     for other, difference in diagnosis.besides:
         verdict.explanation.append(explain(seen_in(exercise, other), difference))
     if not diagnosis.before:
         show(verdict, diagnosis.places[0])
-
-
-def capital(found: re.Match[str]) -> str:
-    return found[1].upper()
 
 
 def describe_place(

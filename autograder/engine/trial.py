@@ -136,8 +136,8 @@ def call(
     return Trial([Call(arguments, returns=returns)], sizes=sizes or {})
 
 
-def numpys_call(sizes: dict[str, int] | None = None, **arguments: Any) -> Trial:
-    """The same with NumPy's arrays, in its usual float64."""
+def numpy_call(sizes: dict[str, int] | None = None, **arguments: Any) -> Trial:
+    """A trial with one call, as `call` makes it, with NumPy's arrays in its usual float64."""
     return call(sizes=sizes, **arguments).but(numpy=True, dtype=torch.float64)
 
 
@@ -161,13 +161,13 @@ def probe(name: str, make: Callable[..., Trial], *given: Any, **named: Any) -> P
 NOTHING, PIECES = range(2)
 Watch = int | list[str]
 UNCOMPARABLE = "something of the right kind came back"  # the fact that a digest failed
-TORCHS_OWN = ("not implemented for", "Could not run", "meta tensor")  # so torch says what it can't
 # The kinds of numbers that are compared; of those that torch can do little with, what they are
 # turned into, and the fact that names what they were; and the fact that nothing can be done.
 ORDINARY = frozenset(
     {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
     | {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 )
+STUB = "NotImplementedError"
 DTYPE, KIND = "dtype of ", "kind of "
 DISPATCH = "__torch_dispatch__"  # what makes a thing look like a tensor
 NOTED = ("pieces", "pieces inside", "ready made", "unwatched")  # the facts that watching gives
@@ -197,11 +197,9 @@ def run(
 
 
 def is_stub(answer: Answer) -> bool:
-    """Was nothing written yet? (torch raises such errors, too, for dtypes that it cannot do.)"""
+    """Was nothing written yet? (A stub's error says nothing; torch's say what torch can't do.)"""
     problem = answer.problem
-    if problem is None or problem.kind != "NotImplementedError":
-        return False
-    return not any(words in problem.message for words in TORCHS_OWN)
+    return problem is not None and (problem.kind, problem.message) == (STUB, "")
 
 
 def ask(

@@ -18,7 +18,8 @@ from .others import other_numbers, tiled
 
 LARGEST, MOST_CELLS, MOST_WEIGHTS = 4096, 2**15, 2**17
 Resize = dict[str, tuple[int, int]]  # {name: (old size, new size)}
-MOST_NUMBERS, MOST_TRIED = 6, 24  # of the learner's code; and how many sizes
+Lengths = dict[int, int]  # {old: new}
+MOST_NUMBERS, MOST_TRIED = 6, 24  # of the learner's code; and sizes, each in up to three trials
 SMALL = 8  # up to here an answer may be right by chance
 
 
@@ -95,8 +96,8 @@ def right_with(asking: Asking, name: str, size: int, new: int) -> bool | None:
     """
     only = {name: (size, new)}
     along = only | scaled_along(asking, name, size, new)
-    for changes, lengths in ((only, {}), (only, only), (along, along)):
-        trial = resized(asking, changes, lengths)
+    for numbers, lengths in ((only, {}), (only, {size: new}), (along, dict(along.values()))):
+        trial = resized(asking, numbers, lengths)
         right = asking.is_right_for_size(trial) if trial is not None else None
         if right is not None:
             return right
@@ -125,36 +126,36 @@ def only_there(asking: Asking, name: str, size: int, new: int) -> bool:
     return new > SMALL
 
 
-def resized(asking: Asking, changes: Resize, lengths: Resize) -> Trial | None:
+def resized(asking: Asking, numbers: Resize, lengths: Lengths) -> Trial | None:
     """The trial with other sizes wherever these stood, and other numbers; None if that makes no
     sense.
 
     Args:
-        changes: of numbers that are handed over.
+        numbers: that are handed over.
         lengths: of dimensions.
     """
     trial, call = asking.calling(asking.call), asking.call
-    if not lengths and not any(name in numbers_given(trial, call) for name in changes):
+    if not lengths and not any(name in numbers_given(trial, call) for name in numbers):
         return None
     every = [x for x in given(call).values() if isinstance(x, torch.Tensor)]
     if sum(math.prod(new_shape(x, lengths)) for x in every) > MOST_CELLS:
         return None
     arguments, options = (
-        {name: resize(name, value, changes, lengths) for name, value in values.items()}
+        {name: resize(name, value, numbers, lengths) for name, value in values.items()}
         for values in (call.arguments, call.options)
     )
     build, made = (
-        {name: resize(name, value, changes, lengths) for name, value in (values or {}).items()}
+        {name: resize(name, value, numbers, lengths) for name, value in (values or {}).items()}
         for values in (trial.build, trial.options)
     )
     call = replace(call, arguments=arguments, options=options)
     changed = trial.but(calls=[call], build=build if trial.build else None, options=made)
     if not trial.state:
         return changed
-    growth = math.prod(max(1.0, new / old) for old, new in changes.values())
+    growth = math.prod(max(1.0, new / old) for old, new in numbers.values())
     if growth * sum(x.numel() for x in trial.state.values()) > MOST_WEIGHTS:
         return None
-    return with_weights(asking, changed, str(changes))
+    return with_weights(asking, changed, str((numbers, lengths)))
 
 
 def with_weights(asking: Asking, trial: Trial, name: str) -> Trial | None:
@@ -167,26 +168,25 @@ def with_weights(asking: Asking, trial: Trial, name: str) -> Trial | None:
     return trial.but(state=Draw(asking.exam.seed, name).numbers_for(Layout(module)))
 
 
-def resize(own: str, value: Any, changes: Resize, lengths: Resize) -> Any:
+def resize(own: str, value: Any, numbers: Resize, lengths: Lengths) -> Any:
     if not isinstance(value, torch.Tensor):
-        return changes[own][1] if own in changes and type(value) is int else value
+        return numbers[own][1] if own in numbers and type(value) is int else value
     new = new_shape(value, lengths)
     if value.is_floating_point():
         return value if new == tuple(value.shape) else other_numbers(value, new)
-    value = value if value.dtype == torch.bool else fitting(value, changes)
+    value = value if value.dtype == torch.bool else fitting(value, numbers)
     for dim, length in enumerate(new):
         value = tiled(value, dim, length)
     return value
 
 
-def fitting(x: torch.Tensor, changes: Resize) -> torch.Tensor:
+def fitting(x: torch.Tensor, numbers: Resize) -> torch.Tensor:
     """Token numbers that a smaller vocabulary has as well."""
-    for old, new in changes.values():
+    for old, new in numbers.values():
         if new < old and x.numel() and new <= int(x.max()) < old:
             x = x % new
     return x
 
 
-def new_shape(x: torch.Tensor, lengths: Resize) -> tuple[int, ...]:
-    sizes = dict(lengths.values())
-    return tuple(sizes.get(length, length) for length in x.shape)
+def new_shape(x: torch.Tensor, lengths: Lengths) -> tuple[int, ...]:
+    return tuple(lengths.get(length, length) for length in x.shape)

@@ -56,10 +56,7 @@ class Here:
     def answers_to(
         self, code: OwnCode, mend: Mend, trials: Iterable[Trial]
     ) -> Iterator[Answer | None]:
-        for trial in trials:
-            self.count += 1
-            self.at(self.count)
-            yield self.answer(code, mend, trial)
+        return (self.answer(code, mend, trial) for trial in trials)
 
     def answer(self, code: OwnCode, mend: Mend, trial: Trial) -> Answer | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CLOSER = 4  # so many changes that set something right, but not all, are built on
 ROUNDED = 1e-3  # of the largest number: closer than that is as good as right
-FEWER = 0.8  # of the numbers that were wrong: then so many are right that it is no chance
+CLOSE = 0.8  # with no larger share of it still wrong, it is no chance that an answer is closer
 
 
 class Workshop(Protocol):
@@ -40,6 +40,14 @@ class Workshop(Protocol):
 
 Wrong = dict[tuple[str, str], int]  # {(aspect, name): in how many numbers}
 Work = Callable[[Workshop], Any]  # it gives something that JSON knows
+
+
+class Tried(NamedTuple):
+    """A change, what is still wrong with it, and what share of its cheapest record."""
+
+    mend: Mend
+    left: list[Record]
+    share: float
 
 
 class Attempts:
@@ -67,18 +75,17 @@ class Attempts:
         self.records = sorted(records, key=lambda record: record.trial.cost)
         self.deadline = time.monotonic() + seconds
         self.most, self.asked = most, 0
-        # What is better, what is still wrong then, and how much of it.
-        self.closer: list[tuple[Mend, list[Record], float]] = []
+        self.closer: list[Tried] = []
 
     def one(self) -> list[Mend]:
         """The first change that does it, in a list; [] if there is none."""
         failing = [record for record in self.records if record.found]
         self.closer = []
-        for mend, left, much in self.tries(failing):
-            if not left:
-                return [self.smallest(mend)]
-            if left is failing or len(left) < count_of(failing):
-                self.closer.append((mend, left, much))
+        for tried in self.tries(failing):
+            if not tried.left:
+                return [self.smallest(tried.mend)]
+            if tried.left is failing or len(tried.left) < len(one_of_each(failing)):
+                self.closer.append(tried)
         return []
 
     def smallest(self, mend: Mend) -> Mend:
@@ -91,17 +98,16 @@ class Attempts:
     def two(self) -> list[Mend]:
         """The first pair of changes that does it, of which one makes it better, once there is no
         single one."""
-        best = sorted(self.closer, key=lambda each: (len(each[1]), each[2]))
-        for first, failing, _ in best[:CLOSER]:
-            with first.made():
-                for second, left, _ in self.tries(failing):
-                    if not left:
-                        return [first, second]
+        best = sorted(self.closer, key=lambda tried: (len(tried.left), tried.share))
+        for first in best[:CLOSER]:
+            with first.mend.made():
+                for second in self.tries(first.left):
+                    if not second.left:
+                        return [first.mend, second.mend]
         return []
 
-    def tries(self, failing: list[Record]) -> Iterator[tuple[Mend, list[Record], float]]:
-        """The changes that set the cheapest failing record right, or bring it closer; what is wrong
-        then; and how much of that record is, as a part of what was."""
+    def tries(self, failing: list[Record]) -> Iterator[Tried]:
+        """The changes that set the cheapest failing record right, or bring it closer."""
         pivot, *others = failing
         before = how_wrong(pivot.found)
         mends = itertools.takewhile(lambda _: not self.is_late(), self.proposed())
@@ -111,9 +117,9 @@ class Attempts:
                 continue
             wrong = how_wrong(each_difference(answer, pivot.expected, pivot.trial))
             if not wrong:
-                yield mend, self.left_by(mend, pivot, others), 0.0
-            elif (much := how_much(wrong, before)) <= FEWER:  # that stays wrong
-                yield mend, failing, much
+                yield Tried(mend, self.left_by(mend, pivot, others), 0.0)
+            elif (share := share_still_wrong(wrong, before)) <= CLOSE:
+                yield Tried(mend, failing, share)
 
     def left_by(self, mend: Mend, pivot: Record, failing: list[Record]) -> list[Record]:
         """What is wrong with a change, one record of each property. Whether everything is right
@@ -130,16 +136,17 @@ class Attempts:
         return wrong or one_of_each(self.wrong_with(mend, rest))
 
     def wrong_with(self, mend: Mend, records: list[Record]) -> Iterator[Record]:
-        """Which of these records a change leaves or makes wrong."""
-        if self.is_late():
-            yield from records
-            return
-        self.asked += len(records)
-        trials = [record.trial for record in records]
-        answers = self.workshop.answers_to(self.code, mend, trials)
-        for record, answer in zip(records, answers, strict=True):
+        """Which of these records a change leaves or makes wrong; those that cannot be asked any
+        more count as wrong."""
+        affordable = 0 if self.is_late() else int(min(len(records), self.most - self.asked))
+        asked, unasked = records[:affordable], records[affordable:]
+        self.asked += len(asked)
+        trials = [record.trial for record in asked]
+        answers = self.workshop.answers_to(self.code, mend, trials) if asked else ()
+        for record, answer in zip(asked, answers, strict=True):
             if answer is None or not is_right(answer, record):
                 yield record
+        yield from unasked
 
     def is_late(self) -> bool:
         return self.asked >= self.most or time.monotonic() > self.deadline
@@ -150,11 +157,10 @@ def how_wrong(found: Iterable[Difference]) -> Wrong:
     return {(each.aspect, each.name): count_wrong(each) for each in found}
 
 
-def how_much(wrong: Wrong, before: Wrong) -> float:
-    """What part of what was wrong is wrong still; none if only what could not be seen before is."""
-    if first_aspect(wrong) > first_aspect(before):
-        return 0.0
-    if wrong.keys() < before.keys():
+def share_still_wrong(wrong: Wrong, before: Wrong) -> float:
+    """Of what was wrong before a change. 0 if it only lets more be seen; 1 if other things are
+    wrong now."""
+    if first_aspect(wrong) > first_aspect(before) or wrong.keys() < before.keys():
         return 0.0
     return sum(wrong.values()) / sum(before.values()) if wrong.keys() == before.keys() else 1.0
 
@@ -178,8 +184,7 @@ def is_right(answer: Answer, record: Record) -> bool:
 
 def one_of_each(records: Iterable[Record]) -> list[Record]:
     """The first record of each property: it tells enough."""
-    return list({record.promise.name: record for record in reversed([*records])}.values())[::-1]
-
-
-def count_of(records: list[Record]) -> int:
-    return len(one_of_each(records))
+    found: dict[str, Record] = {}
+    for record in records:
+        found.setdefault(record.promise.name, record)
+    return list(found.values())

@@ -45,7 +45,7 @@ def explain_names(seen: Seen, difference: Difference) -> str:
     if difference.name == "missing":
         return f"Your module has no parameter called {listing(names)}. {why_missing(seen, names)}"
     if difference.name == "extra":
-        if any(" " in name for name in names):  # no name, but what a digest says instead
+        if names == [""]:  # a digest has taken its name away
             return "Your module has a parameter that is not asked for."
         return f"Your module has parameters that are not asked for: {listing(names)}."
     if difference.name == "shapes":

@@ -156,18 +156,18 @@ scaled_dot_product_attention = Exercise(
             (attention_without_mask, attention_to_one_token),
         ),
         Property(
-            "dimensions",
-            1,
-            "any leading dimensions will do",
-            (attention_without_heads, attention_of_sequences, attention_strided),
-            look="Count dimensions from the right: -1 for features, -2 for tokens.",
-        ),
-        Property(
             "mask",
             3,
             "a key that is hidden from a query gets a weight of 0, and the others add up to 1",
             (attention_with_mask, attention_with_shared_mask, attention_with_padding),
             look="The mask is True where a query may attend.",
+        ),
+        Property(
+            "dimensions",
+            1,
+            "any leading dimensions will do",
+            (attention_without_heads, attention_of_sequences, attention_strided),
+            look="Count dimensions from the right: -1 for features, -2 for tokens.",
         ),
         Property(
             "stable",

@@ -1,26 +1,26 @@
 """The exercises of the one lesson: what is drawn, and what earns points."""
 
 from autograder.engine.exercise import Exercise, Property
-from autograder.engine.trial import numpys_call
+from autograder.engine.trial import numpy_call
 
 # --- running_mean ---------------------------------------------------------------------------------
 
 
 def series(draw):
     length = draw.integer(9, 13)
-    return numpys_call({"length": length}, x=draw.normal(length), window=3)
+    return numpy_call({"length": length}, x=draw.normal(length), window=3)
 
 
 def several_series(draw):
-    return numpys_call({"length": 8}, x=draw.normal(2, 5, 8), window=4)
+    return numpy_call({"length": 8}, x=draw.normal(2, 5, 8), window=4)
 
 
 def window_of_one(draw):
-    return numpys_call({"length": 6}, x=draw.normal(6), window=1)
+    return numpy_call({"length": 6}, x=draw.normal(6), window=1)
 
 
 def window_as_long_as_the_series(draw):
-    return numpys_call({"length": 5}, x=draw.normal(5), window=5)
+    return numpy_call({"length": 5}, x=draw.normal(5), window=5)
 
 
 running_mean = Exercise(
@@ -52,16 +52,16 @@ running_mean = Exercise(
 
 
 def some_labels(draw):
-    return numpys_call({"n": 7}, labels=draw.integers(0, 5, 7), classes=5)
+    return numpy_call({"n": 7}, labels=draw.integers(0, 5, 7), classes=5)
 
 
 def rare_classes(draw):
     """The last two classes don't occur."""
-    return numpys_call({"n": 6}, labels=draw.integers(0, 7, 6), classes=9)
+    return numpy_call({"n": 6}, labels=draw.integers(0, 7, 6), classes=9)
 
 
 def one_label(draw):
-    return numpys_call({"n": 1}, labels=draw.integers(0, 4, 1), classes=4)
+    return numpy_call({"n": 1}, labels=draw.integers(0, 4, 1), classes=4)
 
 
 one_hot = Exercise(
@@ -88,20 +88,20 @@ one_hot = Exercise(
 
 
 def two_clouds(draw):
-    return numpys_call({"n": 4, "m": 6, "d": 3}, a=draw.normal(4, 3), b=draw.normal(6, 3))
+    return numpy_call({"n": 4, "m": 6, "d": 3}, a=draw.normal(4, 3), b=draw.normal(6, 3))
 
 
 def one_dimension(draw):
-    return numpys_call({"n": 3, "m": 5, "d": 1}, a=draw.normal(3, 1), b=draw.normal(5, 1))
+    return numpy_call({"n": 3, "m": 5, "d": 1}, a=draw.normal(3, 1), b=draw.normal(5, 1))
 
 
 def a_cloud_and_itself(draw):
     a = draw.normal(5, 2)
-    return numpys_call({"n": 5, "m": 5, "d": 2}, a=a, b=a)
+    return numpy_call({"n": 5, "m": 5, "d": 2}, a=a, b=a)
 
 
 def one_point(draw):
-    return numpys_call({"n": 1, "m": 2, "d": 4}, a=draw.normal(1, 4), b=draw.normal(2, 4))
+    return numpy_call({"n": 1, "m": 2, "d": 4}, a=draw.normal(1, 4), b=draw.normal(2, 4))
 
 
 pairwise_distances = Exercise(

@@ -405,8 +405,8 @@ def test_what_is_seen_broken_is_never_called_not_reached():
     assert "`dim` says along which dimension they add up to 1" in verdict.not_reached
 
 
-def test_what_fails_in_the_plainest_call_is_not_yet_and_what_goes_with_it_cannot_be_told():
-    """A wrong mask shows wherever there is one: also in one of the calls with more dimensions."""
+def test_a_wrong_mask_is_not_yet_and_what_goes_with_it_cannot_be_told():
+    """It shows wherever there is a mask: also in one of the calls with more dimensions."""
 
     def answer(query, key, value, mask=None):
         scores = query @ key.mT / query.shape[-1] ** 0.5
@@ -424,6 +424,27 @@ def test_values_that_are_right_for_one_size_by_chance_are_not_yet():
     exercise = find("variants.rotary_embedding")
     verdict = examine(exercise, build(exercise, ("twice_the_exponent",)), seed=1)
     assert verdict.broken[0] == "each pair of features is turned by the angle of its position"
+
+
+def test_a_module_without_forward_is_no_stub():
+    class LayerNorm(torch.nn.Module):
+        def __init__(self, d_model, eps=1e-5):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(d_model))
+            self.bias = torch.nn.Parameter(torch.zeros(d_model))
+
+        def foward(self, x):
+            return x
+
+    said = text_of(find("encoder_block.LayerNorm"), LayerNorm)
+    assert "Nothing is written here yet" not in said
+    assert 'missing the required "forward" function' in said
+
+
+def test_numbers_are_called_right_where_only_something_beside_them_is_wrong():
+    exercise = find("variants.mask_tokens")
+    said = text_of(exercise, build(exercise, ("changes_tokens",)))
+    assert "The numbers are right. You write into the caller's tokens." in said
 
 
 def test_numbers_that_a_second_mistake_has_spoilt_are_not_called_right():

@@ -49,6 +49,21 @@ def test_after_a_crash_it_goes_on_with_the_next_change():
     assert sums(code, mends) == [6.0]
 
 
+def test_after_a_crash_no_change_is_passed_over_for_what_was_asked_of_another():
+    """The first change is asked about more trials before the second one crashes."""
+    crash = f"import os\nos.kill(os.getpid(), {int(signal.SIGSEGV)})"
+    code, mends = changes("return x + 2", crash, "return x + 3", "return x + 4")
+
+    def work(workshop):
+        found = []
+        for mend, answer in workshop.answers(code, mends, TRIAL):
+            again = list(workshop.answers_to(code, mend, [TRIAL, TRIAL, TRIAL]))
+            found.append((float(answer.arrays["output"].sum()), len(again)))
+        return found
+
+    assert apart({}, work, 5.0) == [[6.0, 3], [8.0, 3]]
+
+
 def test_a_loop_ends():
     code, mends = changes("while True:\n    pass", "return x + 3")
     started = time.monotonic()
