@@ -183,18 +183,18 @@ class Judge:
                 prove(left.verdict, exam, left.subject, left.records, seconds, most)
             except EndedError:
                 raise
-            except Exception:  # source as nobody imagined: then there is no line
+            except (Exception, OutOfTime):  # source as nobody imagined: then there is no line
                 return
             left.verdict.seconds += time.perf_counter() - started
             result.show(left.verdict)
 
     def verdict(self, exercise: Exercise, subject: RemoteSubject, records: list[Record]) -> Verdict:
-        """The Verdict on what was answered. To find the mistake more is asked, which costs nothing
-        of the submission's time; who does not survive that keeps what was earned before."""
+        """The Verdict on what was answered. To find the mistake more is asked, in time that the
+        box has beside; who does not survive that keeps what was earned before."""
         exam = self.exam(exercise)
-        subject.clock = Clock(UNHURRIED)
+        subject.clock = Clock(max(0.0, min(UNHURRIED, subject.box.beside.left)))
         try:
-            with subject.box.not_charged(UNHURRIED):
+            with subject.box.not_charged():
                 return verdict_on(exam, subject, records, UNHURRIED)
         except EndedError as end:
             subject.clock = Clock(0)  # now nothing more can be asked
@@ -306,7 +306,7 @@ def comment_of(verdict: Verdict) -> str:
     """What is said about a solution where people read comments; nothing if all is right."""
     if verdict.passed:
         return ""
-    line = [f"Look at {verdict.line}"] if verdict.line else []
+    line = [f"{verdict.line.look} {verdict.line}"] if verdict.line else []
     return harmless("\n\n".join([*verdict.explanation, *line]))
 
 

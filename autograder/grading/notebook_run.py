@@ -27,6 +27,7 @@ TOO_MUCH = "(Not shown: the cells before this one have shown too much already.)"
 UNSHOWN = "This cell ended in an error, which it did not show."
 ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}  # some courses' own tests ask for it
 ALL_LINES = 3  # times the seconds of one check may be spent on looking for lines
+TOOK_TOO_LONG = "its answers took too long to find out what is wrong with all of them"
 ATTEMPTS = 4  # so often a notebook is begun, each time without what has ended everything
 LATER = (
     "a cell below the check of {name} defines a version that would earn {points:g} of {most:g} "
@@ -110,10 +111,11 @@ class NotebookRun:
             if step.kind == "left out":
                 cell.outputs = [stream(step.note)]
         self.graded.demanded = self.keeper.demanded
-        clock = Clock(self.limits.total)
+        clock, beside = Clock(self.limits.total), None
         for _ in range(ATTEMPTS):
             with self.keeper.open(self.limits, given=self.plan.is_of_course) as box:
                 box.clock = clock
+                box.beside = beside = beside or box.beside
                 self.graded.layers = box.layers
                 try:
                     self.through(box)
@@ -125,6 +127,8 @@ class NotebookRun:
             self.graded.memory = max(self.graded.memory, box.used.get("memory", 0))
             if finished or clock.left <= 0:
                 break
+        if beside is not None and beside.left <= 0:
+            self.graded.events.append(TOOK_TOO_LONG)
         for cell, step in zip(self.cells, self.steps):
             if step.planned is not None and step.planned.grade_id not in self.graded.results:
                 self.give_up_on(cell, step)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..engine.repairs.search import Work
 
 MANY = 48  # changes that are tried at a time, but for the first ones, which are the likeliest
+MOST_BYTES = 2**26  # of what all these answer; a right answer has some thousand
 MOST_PRINTED = 400
 MOST_SAID = 50_000  # characters of facts and names; a right answer has a tenth of it
 MOST_MESSAGE = 2000
@@ -92,9 +93,9 @@ class RemoteSubject(Subject):
         )
         return itertools.islice(replies, len(trials))
 
-    def answer_in(self, reply: Any, trial: Trial) -> Answer:
+    def answer_in(self, reply: Any, trial: Trial, may_be_late: bool = True) -> Answer:
         kind, answer, printed = three(reply)
-        if kind == "late":
+        if kind == "late" and may_be_late:
             late = OutOfTime()
             late.problem = answer if is_problem(answer) else None
             raise late
@@ -160,8 +161,14 @@ class Changed:
         )
         # All of them are read before anything else is asked: a later request passes over what was
         # left of this one.
-        for (_, trial), reply in list(zip(itertools.product(mends, trials), replies)):
-            yield None if reply is None else subject.answer_in(reply, trial)
+        found, size = [], 0
+        for (_, trial), reply in zip(itertools.product(mends, trials), replies):
+            answer = None if reply is None else subject.answer_in(reply, trial, may_be_late=False)
+            size += 0 if answer is None else sum(x.nbytes for x in answer.arrays.values())
+            if size > MOST_BYTES:
+                subject.box.end("sent more than an answer can be.")
+            found.append(answer)
+        yield from found
 
 
 def source_of(code: OwnCode, mend: Mend) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..engine.verdict import Verdict
 
 GRACE = 3.0  # seconds in which a child may say itself that the time is over
+BESIDE = 6  # times the seconds of one check, for all that is asked to explain what is wrong
 JUDGING = 3600.0  # seconds that a judge may compute while a child waits, before its warden ends it
 
 
@@ -159,8 +160,9 @@ def described(layers: Collection[str]) -> str:
 class Box:
     """A child that a submission's code runs in.
 
-    Its `clock` holds the seconds for all that it is asked. Only waiting for it counts, and reading
-    what it has sent: a judge may take as long as it needs.
+    Its `clock` holds the seconds for all that it is asked, and `beside` those for what is asked
+    only to explain what is wrong. Only waiting for it counts, and reading what it has sent: a judge
+    may take as long as it needs.
     """
 
     def __init__(
@@ -174,7 +176,7 @@ class Box:
         self.layers: list[str] = []
         self.cgroup: cgroup.Cgroup | None = None
         self.numbers = itertools.count(1)
-        self.clock = Clock(limits.total)
+        self.clock, self.beside = Clock(limits.total), Clock(BESIDE * limits.check)
         self.used, self.heard = {}, b""
         self.reason, self.closed = "", False
         control.settimeout(10)
@@ -223,13 +225,14 @@ class Box:
             yield reply
 
     @contextlib.contextmanager
-    def not_charged(self, seconds: float) -> Iterator[None]:
-        """What is waited for meanwhile costs nothing of the whole submission's time; it has so many
-        seconds of its own."""
-        before, self.clock = self.clock, Clock(seconds)
+    def not_charged(self) -> Iterator[None]:
+        """What is waited for meanwhile costs nothing of the whole submission's time, but of what it
+        has beside. Whoever asks has a shorter clock."""
+        before, self.clock = self.clock, Clock(self.beside.left + 2 * GRACE)
         try:
             yield
         finally:
+            self.beside.left = self.clock.left - 2 * GRACE
             self.clock = before
 
     def reply(self, asked: int, deadline: float) -> Any:

@@ -21,6 +21,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from ...engine.course import use
+from ...engine.limits import OutOfTime
 from ...sandbox import warm
 from ...sandbox.walls import BEST, Limits
 from ..trouble import StopError
@@ -144,7 +145,7 @@ def attempt(job, orders, keeper, judge):
         return Done(job.student, error=f"unprotected: {error}")
     except NotSeenError as error:
         return Done(job.student, error=str(error))
-    except Exception:
+    except (Exception, OutOfTime):
         return Done(job.student, error=traceback.format_exc())
 
 

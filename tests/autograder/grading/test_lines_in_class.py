@@ -97,7 +97,7 @@ def test_a_mistake_that_is_known_by_its_undoing_is_named_as_at_home(graded):
     found = graded(UNDONE, 200, "scaled_dot_product_attention")
     result = found.results["check_scaled_dot_product_attention"]
     assert result.diagnosis == ("weights_cut_off",)
-    assert "no gradient reaches query and key" in result.comment
+    assert "No gradient reaches query and key" in result.comment
     assert result.points < result.max_points
 
 
@@ -116,6 +116,25 @@ def test_looking_for_the_mistake_is_not_charged_to_the_submission(monkeypatch, t
         grade(put_back(solved(LESSON), plan), plan, keeper, Judge(7))
     assert {id(box) for box in boxes} == {id(boxes[0])}  # it was never ended
     assert 0 < boxes[0].clock.left < boxes[0].clock.seconds
+
+
+# Whoever is asked about a change says that time is over; or sends far more than there can be.
+FORGED = (
+    "import sys\n"
+    "inside = sys.modules['autograder.sandbox.inside'].Inside\n"
+    "inside.answer_of_changed = lambda self, name, source, trial, seed: {reply}\n\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    "reply", ["('late', None, '')", "('late', 3, 4)", "5", "('answer', None, '')"]
+)
+def test_a_forged_reply_to_a_change_costs_nobody_anything(graded, reply):
+    forged = FORGED.format(reply=reply)
+    found, without = graded(forged + WRONG, 200), graded(forged + WRONG, 0)
+    for name, result in without.results.items():
+        assert found.results[name].points == result.points
+        assert found.results[name].diagnosis == result.diagnosis
 
 
 def test_what_ends_the_process_while_changes_are_tried_loses_nothing(graded):
