@@ -92,6 +92,21 @@ def test_words_that_everybody_writes_are_nobodys_name(people):
     assert example(people, source).code == source
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "by Robert Miller",
+        "rob@uni.edu",
+        "\\n# %% softmax: x\\n# expect: nothing\\nprint()\\n#",
+        "1234567",
+    ],
+)
+def test_how_something_is_formatted_says_of_nobody_who_wrote_it(people, spec):
+    said = f"print(f'{{x:{spec}}} {{x:>8.3f}} {{x:{{dim}}d}}')"
+    found = example(people, f"def softmax(x, dim=-1):\n    {said}\n    return x")
+    assert "    print(f'{x:}…{x:>8.3f}…{x:{dim}d}')" in found.code.splitlines()
+
+
 def test_an_answer_that_cannot_be_had_without_a_name_is_none(people):
     source = "def softmax(x, dim=-1):\n    return x.lovelace()"  # that is not its own to change
     assert example(people, source) is None

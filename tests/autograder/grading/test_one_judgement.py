@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from autograder.audit.bank import read
+from autograder.engine.mistake_files import UNREAD
 from autograder.engine.mistakes import edited_source
 from autograder.grading import records, seeds
 from autograder.grading.nbgrader.new_course import config_of
@@ -58,7 +59,7 @@ def answer(kind, exercise, model, draw):
 
 def of_bank(kind, exercise):
     entries = [entry for entry in read(kind, exercise.module) if entry.exercise == exercise.id]
-    return [entry.source.strip() for entry in entries]
+    return [entry.source.strip() for entry in entries if entry.expect != UNREAD]
 
 
 def notebook_of(lesson, draw):
