@@ -230,6 +230,11 @@ def comparable(answer: Answer, trial: Trial) -> Answer:
 
 def note_array(answer: Answer, name: str, array: torch.Tensor) -> None:
     """Keep an array, of ordinary numbers. What has no such numbers becomes a fact."""
+    with torch._C.DisableTorchFunctionSubclass():  # some classes lie about what they are
+        note_tensor(answer, name, array)
+
+
+def note_tensor(answer: Answer, name: str, array: torch.Tensor) -> None:
     wider = wider_dtype(array.dtype)
     odd = kind_of(array)
     if odd or wider is None:

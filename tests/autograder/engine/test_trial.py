@@ -282,3 +282,16 @@ def test_arrays_can_be_numpys():
     assert answer.arrays["output"].tolist() == [[2.0, 1.0, 7.0], [5.0, 4.0, 3.0]]
     assert run(lambda x, n: x.mean(), trial).facts["returned"] == "a float"
     assert run(lambda x, n: numpy.array(["a"]), trial).arrays == {}
+
+
+class Liar(torch.Tensor):
+    """Says of itself whatever it likes."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return "nothing of the kind"
+
+
+def test_a_tensor_that_lies_about_itself_is_taken_for_what_it_is():
+    answer = run(lambda x: (x + 1).as_subclass(Liar), call(x=torch.ones(2, 3)))
+    assert answer.arrays["output"].tolist() == [[2.0] * 3] * 2
