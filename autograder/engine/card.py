@@ -70,9 +70,8 @@ def list_of(title: str, mark: str, promises: list[str]) -> str:
 def where(line: Line | None) -> str:
     if line is None:
         return ""
-    place = escape(f"line {line.number} of {line.place}")
     return (
-        f'<p style="margin:.5em 0">Look at {place}: '
+        f'<p style="margin:.5em 0">{line.look} {escape(line.where)}: '
         f'<code style="{CODE}">{escape(line.text)}</code></p>'
     )
 

@@ -24,14 +24,23 @@ ENGINE = str(Path(__file__).resolve().parents[1])
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the learner's code."""
+    """A line of the learner's code, or the place below it where something is missing."""
 
     number: int
     text: str
     place: str  # "your cell", or a file's name
+    below: bool = False
+
+    @property
+    def look(self) -> str:
+        return "Look below" if self.below else "Look at"
+
+    @property
+    def where(self) -> str:
+        return f"line {self.number} of {self.place}"
 
     def __str__(self) -> str:
-        return f"line {self.number} of {self.place}: `{self.text}`"
+        return f"{self.where}: `{self.text}`"
 
 
 def code_objects(subject: object) -> list[CodeType]:

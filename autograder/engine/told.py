@@ -133,8 +133,9 @@ def prove(
         if verdict.likeness is not None:
             kinds = tuple(spot.kind for spot in found if not spot.leads)
             verdict.likeness = replace(verdict.likeness, mended=kinds)
-        if not found[0].leads:
-            verdict.line = code.line(found[0].lines[0])
+        line = code.line(found[0].lines[0])
+        if line is not None and not found[0].leads:
+            verdict.line = replace(line, below=found[0].below)
         only_one = bool(verdict.diagnosis and not verdict.also and not verdict.more)
         verdict.explanation.append(proof.says(found, only_one))
 

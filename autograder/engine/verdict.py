@@ -98,7 +98,7 @@ class Verdict:
         if self.passed:
             return "All correct."
         works = f"Works: {'; '.join(self.works)}. " if self.works else ""
-        line = f" Look at {self.line}." if self.line else ""
+        line = f" {self.line.look} {self.line}." if self.line else ""
         return works + " ".join(self.explanation) + line
 
     def text(self, hints: int = 1) -> str:
@@ -115,7 +115,7 @@ class Verdict:
             parts.append(wrapped("Can't tell yet: ", "; ".join(self.not_reached)))
         parts += [wrapped("", paragraph) for paragraph in self.explanation]
         if self.line:
-            parts.append(wrapped("Look at: ", str(self.line)))
+            parts.append(wrapped(f"{self.line.look}: ", str(self.line)))
         if self.printed:
             parts.append(wrapped("Printed: ", self.printed))
         parts += [wrapped("Hint:    ", hint) for hint in self.hints[:hints]]

@@ -46,10 +46,12 @@ class Spot:
 
     def says(self) -> str:
         """As it stands in a sentence: "in line 4: which axis is meant"."""
+        return f"{self.where()}: {KINDS[self.kind]}"
+
+    def where(self) -> str:
         if self.below:
-            return f"below line {self.lines[0]}: {KINDS[self.kind]}"
-        plural = "lines" if len(self.lines) > 1 else "line"
-        return f"in {plural} {listed(self.lines)}: {KINDS[self.kind]}"
+            return f"below line {self.lines[0]}"
+        return f"in {'lines' if len(self.lines) > 1 else 'line'} {listed(self.lines)}"
 
 
 def spots(
@@ -150,12 +152,14 @@ def says(found: list[Spot], named: bool) -> str:
         named: has it been said what is wrong, and nothing besides?
     """
     if len(found) == 2:
-        first, second = (spot.says() for spot in found)
-        if first == second:
-            return f"With two small changes this whole check passes. Both are {first}."
-        return (
-            f"With two small changes this whole check passes. One is {first}; the other {second}."
-        )
+        one, other = found
+        if one.says() == other.says():
+            told = f"Both are {one.says()}"
+        elif one.where() == other.where():
+            told = f"Both are {one.says()}; and {KINDS[other.kind]}"
+        else:
+            told = f"One is {one.says()}; the other {other.says()}"
+        return f"With two small changes this whole check passes. {told}."
     [spot] = found
     if spot.leads:
         return (
@@ -165,6 +169,11 @@ def says(found: list[Spot], named: bool) -> str:
     if named and len(spot.lines) > 1:
         lines = listed(spot.lines)
         return f"Nothing else is wrong: with this mended in lines {lines}, everything is right."
+    if named and spot.below:
+        return (
+            f"Nothing else is wrong: something is missing {spot.where()}, and with it "
+            f"everything is right."
+        )
     if named:
         return "Nothing else is wrong: with this one thing mended, everything is right."
     return f"With one small change this whole check passes. Look {spot.says()}."

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from autograder.engine import limits
+from autograder.engine.card import card
 from autograder.engine.exam import Exam
 from autograder.engine.examine import examine_learners, try_everything
 from autograder.engine.isolation import undisturbed
@@ -16,7 +17,7 @@ from autograder.engine.repairs.apart import Here
 from autograder.engine.repairs.everyday import everyday
 from autograder.engine.repairs.mend import as_one
 from autograder.engine.repairs.own_code import OwnCode, own_code
-from autograder.engine.repairs.proof import Spot
+from autograder.engine.repairs.proof import Spot, says
 from autograder.engine.repairs.search import Attempts
 from autograder.engine.subject import LocalSubject
 from course.checks import find
@@ -196,6 +197,27 @@ def test_what_is_the_same_mathematics_is_undone_first_where_it_was_made():
     verdict = examine_learners(exercise, answer, {}, seed=1)
     assert verdict.diagnosis == "scaled_by_width"
     assert verdict.line.text.count("math.sqrt(d_k)") == 2
+
+
+def test_what_is_missing_is_looked_for_below_a_line():
+    exercise = find("MultiHeadAttention")
+    verdict = examine_learners(exercise, as_handed_in(exercise, "weights_not_kept"), {}, seed=1)
+    assert "something is missing below line" in said(verdict)
+    for shown in (verdict.text(), verdict.message, card(verdict)):
+        assert "Look below" in shown
+        assert "Look at" not in shown
+
+
+def test_two_places_in_one_line_are_told_as_one_line():
+    both = [Spot((4,), "axis"), Spot((4,), "mask")]
+    assert "Both are in line 4: which axis is meant; and " in says(both, False)
+    same = [Spot((4,), "axis")] * 2
+    assert says(same, False).endswith("Both are in line 4: which axis is meant.")
+
+
+def test_what_is_missing_is_said_to_be_missing_below_a_line():
+    said = says([Spot((4,), "missing step", below=True)], True)
+    assert "something is missing below line 4, and with it everything is right" in said
 
 
 def test_several_lines_are_listed():
