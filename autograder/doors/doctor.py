@@ -12,6 +12,7 @@ from pathlib import Path
 from ..engine.course import CourseNotFoundError, current
 
 NEEDED = ("torch", "numpy", "nbgrader", "matplotlib")
+HOSTS = ("COLAB_RELEASE_TAG", "COLAB_GPU", "KAGGLE_KERNEL_RUN_TYPE")  # what they set
 
 
 @dataclass
@@ -47,8 +48,9 @@ def package(name):
 
 
 def is_hosted():
-    """On Colab and Kaggle, whose own Jupyter runs the notebook: nobody grades a class there."""
-    return "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+    """On Colab and Kaggle, whose own Jupyter runs the notebook: nobody grades a class there. The
+    environment tells it to `!autograder doctor`, too, which is another process."""
+    return any(name in os.environ for name in HOSTS)
 
 
 def needed_by_course():

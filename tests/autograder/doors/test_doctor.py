@@ -27,9 +27,12 @@ def test_what_is_missing_is_said_with_what_to_do(capsys, monkeypatch):
     assert "make setup" in report
 
 
-def test_on_kaggle_what_only_a_class_needs_is_not_missing(monkeypatch):
+@pytest.mark.parametrize("variable", doctor.HOSTS)
+def test_on_colab_and_kaggle_what_only_a_class_needs_is_not_missing(monkeypatch, variable):
+    for name in doctor.HOSTS:
+        monkeypatch.delenv(name, raising=False)
     assert doctor.package("no-such-package").needed
-    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    monkeypatch.setenv(variable, "1")
     assert "note     no-such-package" in str(doctor.package("no-such-package"))
 
 
