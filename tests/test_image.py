@@ -106,14 +106,15 @@ def test_what_binder_runs_can_be_run(name):
     assert subprocess.run(["sh", "-n", BINDER / name], check=False).returncode == 0
 
 
-def test_binder_installs_both_parts_of_the_course(tmp_path):
+def test_binder_installs_both_parts_of_the_course_in_the_versions_that_were_tested(tmp_path):
     uv = tmp_path / "uv"
     uv.write_text('#!/bin/sh\necho "$@"\n')
     uv.chmod(0o755)
     known = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NB_PYTHON_PREFIX": "/srv/python"}
     run = subprocess.run([BINDER / "postBuild"], env=known, capture_output=True, text=True)
     assert "--python /srv/python/bin/python" in run.stdout
-    assert run.stdout.strip().endswith("--editable ./autograder --editable .")
+    end = "--constraint constraints.txt --editable ./autograder --editable ."
+    assert run.stdout.strip().endswith(end)
 
 
 def test_binder_starts_what_it_is_told_to_with_jupyterlab_as_learners_have_it():
