@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,7 @@ ROOT = Path(__file__).parent.parent
 CONDA_NAMES = {"pytorch": "torch"}
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 NOT_FROM_PIP = {"python", "pip"}
-
-
+OPTIONAL = "optional-dependencies"
 PROJECTS = ("pyproject.toml", "autograder/pyproject.toml")
 
 
@@ -21,8 +21,9 @@ def project(name="pyproject.toml"):
     return tomllib.loads((ROOT / name).read_text())["project"]
 
 
-def from_pyproject():
-    lines = project()["dependencies"] + project()["optional-dependencies"]["dev"]
+def from_pyproject(*extras):
+    """{package: allowed versions}, with those of these extras."""
+    lines = [*project()["dependencies"], *chain(*(project()[OPTIONAL][extra] for extra in extras))]
     requirements = [Requirement(line) for line in lines]
     engine = project("autograder/pyproject.toml")["name"]
     return {r.name: r.specifier for r in requirements if r.marker is None and r.name != engine}
@@ -41,7 +42,7 @@ def from_constraints():
 
 def test_conda_and_pip_install_the_same_in_the_same_ranges():
     conda = from_environment()
-    assert {n: s for n, s in conda.items() if n not in NOT_FROM_PIP} == from_pyproject()
+    assert {n: s for n, s in conda.items() if n not in NOT_FROM_PIP} == from_pyproject("dev")
 
 
 def test_the_engine_asks_for_a_part_of_it_in_the_same_ranges():
@@ -59,7 +60,7 @@ def test_the_packages_that_the_course_is_about_are_there():
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_every_package_is_pinned_once_to_a_version_that_is_allowed(python):
-    allowed = from_pyproject()
+    allowed = from_pyproject(*project()[OPTIONAL])
     pins = {}
     for requirement in from_constraints():
         if requirement.marker is None or requirement.marker.evaluate({"python_version": python}):
@@ -70,6 +71,13 @@ def test_every_package_is_pinned_once_to_a_version_that_is_allowed(python):
     for name, specifier in allowed.items():
         assert name in pins, f"constraints.txt does not pin {name}"
         assert specifier.contains(pins[name]), f"{name}=={pins[name]} is outside {specifier}"
+
+
+@pytest.mark.parametrize("name", [".ci/run", ".github/workflows/test.yml"])
+def test_where_changes_are_tested_no_extra_is_missing(name):
+    lists = re.findall(r"--editable '\.\[([\w,]+)\]'", (ROOT / name).read_text())
+    extras = [extra for each in lists for extra in each.split(",")]
+    assert sorted([*extras, "dev"]) == sorted(project()[OPTIONAL])  # `make setup` brings that one
 
 
 def test_conda_allows_the_pythons_that_pip_allows():
