@@ -16,7 +16,7 @@ CONTENT = Path("/content")  # of Colab's machine
 KAGGLE = Path("/kaggle/working")
 LOST = (
     "Your Drive is not connected, so what you solve is lost when Colab closes. To connect it, "
-    "run this cell again."
+    "run this cell again, and then run your checks again, so that they are kept there."
 )
 KEPT_ON_DRIVE = (
     "What you solve is kept in your Drive, in “{folder}”. The notebook itself: File, Save a copy "

@@ -19,9 +19,7 @@ from .quiz import POINTS, as_markdown
 from .stubs import imports_of
 
 TOOLS = "from autograder import check\nfrom course.quiz import check_quiz"
-SETUP = (
-    "# Run this cell first. No module named 'autograder'? Then run the folded cell further up.\n"
-)
+SETUP = '# Run this cell first.\n# (If it can\'t find "autograder", run the folded cell above.)\n'
 THREADS = "torch.set_num_threads(1)  # the models here are small: one core is quickest"
 ANSWERS = "# Put the letter of your choice between the quotation marks."
 SEED = 1  # in which order a quiz's choices stand

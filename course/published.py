@@ -24,8 +24,8 @@ CLICKS = {
 SMALL = "num2words docopt einops jaxtyping wadler-lindig beartype"
 BEGINS, ENDS = "<!-- clicks: `make notebooks` writes what is between -->", "<!-- clicks end -->"
 NOTHING_YET = (
-    "This copy of the course has no public address yet, so no lesson opens with a click. "
-    "[How it gets one](../docs/elsewhere.md#publishing)."
+    "Links that open each lesson in Colab, Kaggle or Binder appear here once this course has a "
+    "public address: [how it gets one](../docs/elsewhere.md#publishing)."
 )
 
 
@@ -82,10 +82,11 @@ def cells_of(lesson):
 
 # --- What a notebook does where the course is not -------------------------------------------------
 
-ARRIVAL = """# @title Brings the course to Colab and Kaggle. At home this cell does nothing.
+ARRIVAL = """# @title Only for Colab and Kaggle: brings the course there. At home, skip it.
 import os
 import sys
 from importlib.util import find_spec
+from shlex import quote
 
 hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 {bring}
@@ -117,7 +118,7 @@ def arrival(lesson):
     """The source of a notebook's first cell, which sees to it that the course is there."""
     where = packages_at(address())
     bring = BRING.format(packages=f"{where} {SMALL}") if where else ""
-    lines = (f'"{line}",' for line in what_to_type(where, lesson.number))
+    lines = (f'{"f" * ("{" in line)}"{line}",' for line in what_to_type(where, lesson.number))
     return ARRIVAL.format(bring=bring, said="\n        ".join(lines))
 
 
@@ -127,14 +128,15 @@ def packages_at(where):
 
 
 def what_to_type(where, number):
-    """Lines for somebody who has the notebook alone."""
-    yield "This notebook needs the course, which is not installed here."
+    """Lines for somebody who has the notebook alone; what is in braces the cell puts in."""
+    yield "This notebook needs the course, and this Python doesn't have it: {sys.executable}"
     if where:
         yield "On Colab and Kaggle: run this cell again (on Kaggle, with Internet switched on)."
         yield "At home, type in a terminal:"
         yield f"  pip install {where}"
+        yield "and then, in a folder of your own:"
+        yield f"  autograder lesson {number}"
     else:
-        yield "In a terminal, in the folder of the course, type:"
-        yield "  pip install ./autograder ."
-    yield "and then, in a folder of your own:"
-    yield f"  autograder lesson {number}"
+        yield "If you have a copy of the course: in its folder, type `make lab`, or"
+        yield "  {quote(sys.executable)} -m pip install ./autograder ."
+        yield "and then Kernel, Restart."

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from shlex import quote
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -123,8 +124,8 @@ def test_at_home_the_first_cell_does_nothing(capsys, monkeypatch):
 def test_a_notebook_alone_says_what_to_type_and_shows_no_traceback(capsys, private):
     run(arrival_of(LESSONS[3]).source)
     said = capsys.readouterr().out
-    assert "pip install ./autograder .\n" in said
-    assert "autograder lesson 3\n" in said
+    assert f"this Python doesn't have it: {sys.executable}\n" in said
+    assert f"{quote(sys.executable)} -m pip install ./autograder .\n" in said
     assert "Traceback" not in said
     assert "NotHereError" not in said
 
@@ -134,6 +135,7 @@ def test_with_an_address_it_says_the_line_that_needs_no_clone(capsys, public):
     run(arrival_of(LESSONS[3]).source)
     said = capsys.readouterr().out
     assert f"pip install git+{ADDRESS} git+{ADDRESS}#subdirectory=autograder\n" in said
+    assert "autograder lesson 3\n" in said
 
 
 @pytest.mark.usefixtures("alone", "public")
