@@ -82,8 +82,8 @@ def cells_of(lesson):
 
 # --- What a notebook does where the course is not -------------------------------------------------
 
-ARRIVAL = """# @title Only for Colab and Kaggle: brings the course there. At home, skip it.
-import os
+TITLE = "# @title Only for Colab and Kaggle: brings the course there. At home, skip it.\n"
+ARRIVAL = """import os
 import sys
 from importlib.util import find_spec
 from shlex import quote
@@ -119,7 +119,7 @@ def arrival(lesson):
     where = packages_at(address())
     bring = BRING.format(packages=f"{where} {SMALL}") if where else ""
     lines = (f'{"f" * ("{" in line)}"{line}",' for line in what_to_type(where, lesson.number))
-    return ARRIVAL.format(bring=bring, said="\n        ".join(lines))
+    return TITLE + ARRIVAL.format(bring=bring, said="\n        ".join(lines))
 
 
 def packages_at(where):

@@ -5,8 +5,14 @@ be had, and tested, without one.
 """
 
 import html
+import re
 
 from .figures import heatmaps
+
+
+def label_of(name):
+    """A choice's name as words; those that the lessons write with an underscore keep it (d_k)."""
+    return re.sub(r"(?<!\bd)_", " ", name)
 
 
 class Interactive:
@@ -43,7 +49,7 @@ class Explorer(Interactive):
         controls = {
             name: ipywidgets.SelectionSlider(
                 options=[(str(value), value) for value in values],
-                description=name.replace("_", " "),
+                description=label_of(name),
                 continuous_update=False,
                 style={"description_width": "initial"},
                 layout={"width": "26em"},

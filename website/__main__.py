@@ -24,7 +24,7 @@ from .printed import print_lessons
 THEME = Path(__file__).with_name("theme")
 BUILD = ROOT / "build"
 EDITION = {
-    False: "The answers aren't here, since writing them is the course.",
+    False: "The answers aren't here: writing them is the course.",
     True: "**This is the instructor's edition: it holds the answers.**",
 }
 RUNS = BUILD / "executed"

@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from course.widgets import Explorer, Interactive, MaskPainter
+from course.widgets import Explorer, Interactive, MaskPainter, label_of
 
 EXPLORER = "application/vnd.transformer-by-hand.explorer+json"
 PAINTER = "application/vnd.transformer-by-hand.painter+json"
@@ -60,7 +60,7 @@ def packed(choices, pictures):
     distinct = list(dict.fromkeys(pictures.values()))
     places = {picture: place for place, picture in enumerate(distinct)}
     return {
-        "choices": [[name.replace("_", " "), [str(v) for v in vs]] for name, vs in choices.items()],
+        "choices": [[label_of(name), [str(v) for v in vs]] for name, vs in choices.items()],
         "pictures": distinct,
         "shown": {key: places[picture] for key, picture in pictures.items()},
     }

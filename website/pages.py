@@ -17,6 +17,7 @@ from autograder.engine import card
 from course.checks import find
 from course.lesson import Lesson
 from course.notebook import ANSWERS, KERNEL, SEED, SETUP
+from course.published import TITLE
 from course.quiz import LETTERS
 from course.stubs import stub_of
 
@@ -27,7 +28,10 @@ PDFS = "pdf"  # the folder of PDFs, beside the pages
 LONG = 15  # lines; longer code is folded
 PREDICT = re.compile(r"\bPredict\b")
 WHOSE = re.compile(r"^\w+: (yours|a stand-by)\b.*\n?", re.M)  # what course.mine says of a name
-TELLS_OF_THE_MACHINE = "doctor()"
+# What a cell says of the machine or of its learner, which is nobody's on a page.
+PERSONAL = ("doctor()", "show_progress()")
+COLUMNS = re.compile(r"^ |\S {2,}\S")  # in lines of which one is set below the other
+NARROW = 40  # characters that a phone has room for
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,7 @@ def role_of(cell):
         return "question" if graded.get("solution") else "prose"
     if graded.get("solution"):
         return "exercise"
-    begins = {"check(": "check", "check_quiz(": "check", ANSWERS: "quiz", SETUP: "setup"}
-    return next((role for text, role in begins.items() if cell.source.startswith(text)), "code")
+    return next((role for text, role in BEGINS.items() if cell.source.startswith(text)), "code")
 
 
 def prose(page, cell, asked):
@@ -86,6 +89,8 @@ def code(page, cell, asked):
     cell.outputs = [out for out in map(shown_by(page, cell), cell.outputs) if out]
     if asked and cell.outputs:
         tags.append("hide-output")
+    if any(map(may_wrap, cell.outputs)):
+        tags.append("sentences")
     lines = len(cell.source.splitlines())
     cell.metadata = {"tags": tags, "mystnb": {"code_prompt_show": f"Code ({lines} lines)"}}
     return [cell]
@@ -93,6 +98,7 @@ def code(page, cell, asked):
 
 def setup(page, cell, asked):
     cell.outputs = []
+    cell.source = cell.source.removeprefix(SETUP)
     words = {"code_prompt_show": "What this lesson imports"}
     cell.metadata = {"tags": ["hide-input"], "mystnb": words}
     return [cell]
@@ -102,9 +108,18 @@ def is_long(source):
     return len(source.splitlines()) > LONG
 
 
+def may_wrap(out):
+    """Is it printed text too wide for a phone that may be broken, as nothing is in columns?"""
+    if out.output_type != "stream":
+        return False
+    lines = out.text.splitlines()
+    in_columns = sum(bool(COLUMNS.search(line)) for line in lines) > 1
+    return not in_columns and any(len(line) > NARROW for line in lines)
+
+
 def shown_by(page, cell):
     """A function that makes of an output what is shown of it; None if that is nothing."""
-    if TELLS_OF_THE_MACHINE in cell.source:
+    if any(call in cell.source for call in PERSONAL):
         return lambda out: None
     builds_on = "course.mine" in cell.source
 
@@ -167,7 +182,15 @@ def nothing(page, cell, asked):
     return []
 
 
+BEGINS = {  # how cells begin that are neither a learner's answer nor a demonstration
+    TITLE: "arrival",
+    SETUP: "setup",
+    "check(": "check",
+    "check_quiz(": "check",
+    ANSWERS: "quiz",
+}
 MAKERS = {
+    "arrival": nothing,
     "prose": prose,
     "code": code,
     "setup": setup,
@@ -204,5 +227,5 @@ def with_tools(page, opening):
     tools = [f"To write the code yourself: `autograder lesson {page.lesson.number}`."]
     if page.pdf:
         tools.append(f'<a href="{PDFS}/{page.lesson.stem}.pdf">This lesson as a PDF</a>.')
-    tools.append('<button type="button" class="open-all" hidden>Open everything folded</button>')
+    tools.append('<button type="button" class="open-all" hidden>Unfold everything</button>')
     return f"{title}\n\n:::{{container}} tools\n{' '.join(tools)}\n:::\n{rest}"

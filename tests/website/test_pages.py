@@ -8,6 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from course.checks import all_exercises, exercises_of
 from course.lesson import lessons
 from course.notebook import SETUP, solved
+from course.published import arrival
 from website.check import answer_lines
 from website.pages import Page, page_of, slug
 
@@ -81,11 +82,13 @@ def test_what_was_to_be_predicted_is_folded_and_the_rest_is_not(tmp_path):
 def test_long_code_is_folded_and_what_it_imports_first(tmp_path):
     long, short = new_code_cell("x = 1\n" * 16), new_code_cell("x = 1")
     setup = new_code_cell(f"{SETUP}import torch")
-    assert [cell.metadata.tags for cell in page([long, short, setup], tmp_path)] == [
-        ["hide-input"],
-        [],
-        ["hide-input"],
-    ]
+    cells = page([long, short, setup], tmp_path)
+    assert [cell.metadata.tags for cell in cells] == [["hide-input"], [], ["hide-input"]]
+    assert cells[2].source == "import torch"
+
+
+def test_what_brings_the_course_to_colab_is_not_shown(tmp_path):
+    assert page([new_code_cell(arrival(LESSONS[1]))], tmp_path) == []
 
 
 def test_whose_version_was_taken_is_not_told_and_the_rest_is(tmp_path):
@@ -94,6 +97,14 @@ def test_whose_version_was_taken_is_not_told_and_the_rest_is(tmp_path):
     assert cell.outputs[0].text == "softmax: done\n"
     [cell] = page([printing("from course.mine import softmax", "softmax: yours\n")], tmp_path)
     assert cell.outputs == []
+
+
+def test_printed_sentences_may_be_broken_and_tables_and_short_lines_stay(tmp_path):
+    long = "without a mistake: 91% of the strings with 4 letters, 6% with 8\n"
+    table = "   8 tokens: 27 operations, of which 7 in the reader\n  32 tokens: 99\n"
+    cells = [printing("print(1)", text) for text in (long, f"two  parts, {long}", table, "1\n")]
+    tags = [cell.metadata.tags for cell in page(cells, tmp_path)]
+    assert tags == [["sentences"], ["sentences"], [], []]
 
 
 def test_what_is_printed_in_pieces_is_one_text(tmp_path):
@@ -105,7 +116,8 @@ def test_what_is_printed_in_pieces_is_one_text(tmp_path):
 def test_nothing_is_told_of_the_machine_and_no_warning_is_shown(tmp_path):
     warned = new_code_cell("x", outputs=[new_output("stream", name="stderr", text="a warning")])
     doctor = printing("_ = doctor()", "ok  Python /home/me/.venv/bin/python\n")
-    assert [cell.outputs for cell in page([warned, doctor], tmp_path)] == [[], []]
+    points = printing("show_progress()", "not yet 0 of 8\n")
+    assert [cell.outputs for cell in page([warned, doctor, points], tmp_path)] == [[], [], []]
 
 
 def test_a_page_says_how_to_work_on_it_and_points_to_a_pdf_if_there_is_one(tmp_path):
