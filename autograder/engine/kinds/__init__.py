@@ -87,10 +87,17 @@ def kind_of(
                 continue
             if said and each is not record:
                 seen = Seen(exam.exercise, each.trial, each.answer, each.expected)
-                said = f"{said[:-1]} {with_inputs(seen, asking.number)}{said[-1]}"
+                said = with_place(said, with_inputs(seen, asking.number))
             if said:
                 return said
     return None
+
+
+def with_place(said: str, inputs: str) -> str:
+    """A sentence and what was called, in brackets: inside the sentence, or behind a question."""
+    if said.endswith("?"):
+        return f"{said} ({inputs[1].upper()}{inputs[2:-1]}.)"
+    return f"{said[:-1]} {inputs}{said[-1]}"
 
 
 def places(

@@ -37,7 +37,7 @@ def another_question(asking: Asking) -> str | None:
             shared = shared_memory(asking, said)
             if shared:
                 return shared
-            return f"Your answer is the right one to another question: it is as if {said}."
+            return f"Your answer is right for a different question: it's as if {said}."
     return None
 
 

@@ -105,8 +105,8 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
     state = asking.trial.state
     what = "its numbers don't reach" if "" in parts[part] else "what it gives doesn't reach"
     said = (
-        f"With other numbers in {listing([part])} your output stays exactly as it was: the part is "
-        f"there, but {what} the result."
+        f"With {switched(asking.trial)}other numbers in {listing([part])} your output stays exactly "
+        f"as it was: the part is there, but {what} the result."
     )
     for one, two in siblings(parts, state):
         if part not in (one, two):
@@ -117,10 +117,14 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
             state=state | put_in_place_of(state, parts, used, part), constant=False
         )
         if asking.is_yours(name, trial):
-            return (
-                f"{said} Your answer is the one where `{used}` does the work of `{part}` as well."
-            )
+            return f"{said} It's as if `{used}` did the work of `{part}` as well."
     return said
+
+
+def switched(trial: Trial) -> str:
+    """The switches that a module was made with: with the others a part may do something."""
+    made = (trial.build or {}) | trial.options
+    return "".join(f"{name}={on} and " for name, on in made.items() if isinstance(on, bool))
 
 
 def shared_memory(asking: Asking, said: str) -> str | None:

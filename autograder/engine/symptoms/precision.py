@@ -79,10 +79,10 @@ def rough(difference: Difference) -> str | None:
     one, other = apart(a.flatten()[wrong.abs().argmax()], b.flatten()[wrong.abs().argmax()])
     share = float(wrong.abs().max() / b.abs().max())
     return (
-        f"Your {difference.name} is roughly right, and no more: it is off by up to "
-        f"{100 * share:.1g} % of its largest number, now upwards and now downwards. Where it is "
-        f"farthest off it is {one}, expected {other}. Is a part of it worked out in half precision "
-        f"(autocast, .half(), .bfloat16()), which keeps 3 digits at most?"
+        f"Your {difference.name} is only roughly right: it is off by up to {100 * share:.1g} % of "
+        f"its largest number, sometimes too high, sometimes too low. Where it is farthest off it "
+        f"is {one}, expected {other}. Is part of it rounded, or in half precision (autocast, "
+        f".half(), .bfloat16()), which keeps about 3 digits?"
     )
 
 

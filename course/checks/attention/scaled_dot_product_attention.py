@@ -198,8 +198,8 @@ scaled_dot_product_attention = Exercise(
     instead="write scores, weights and mixture yourself (torch.softmax is fine).",
     measures={
         "root": lambda seen: number(seen["d_k"] ** 0.5),
-        "row_sums": lambda seen: few(seen.yours["weights"].sum(-1)),
-        "column_sums": lambda seen: few(seen.yours["weights"].sum(-2)),
+        "row_sums": lambda seen: few(weights_of(seen).sum(-1)),
+        "column_sums": lambda seen: few(weights_of(seen).sum(-2)),
         "hidden_weight": lambda seen: number(hidden(seen).max()),
         "hidden_share": lambda seen: f"{100 * float(hidden_per_row(seen)):.0f} %",
         "heads": lambda seen: seen.arguments["query"].shape[1],
@@ -209,13 +209,20 @@ scaled_dot_product_attention = Exercise(
 )
 
 
+def weights_of(seen):
+    """The learner's weights, which may have been returned in the output's place."""
+    yours, theirs = seen.yours, seen.theirs
+    swapped = yours["weights"].shape == theirs["output"].shape != theirs["weights"].shape
+    return yours["output" if swapped else "weights"]
+
+
 def hidden(seen):
     """The learner's weights where the mask is False."""
-    weights = seen.yours["weights"].float()
+    weights = weights_of(seen).float()
     return weights[~seen.arguments["mask"].expand(weights.shape)]
 
 
 def hidden_per_row(seen):
     """The learner's weight on hidden keys, for an average query."""
-    weights = seen.yours["weights"].float()
+    weights = weights_of(seen).float()
     return (weights * ~seen.arguments["mask"]).sum(-1).mean()

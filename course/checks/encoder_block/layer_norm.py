@@ -131,11 +131,14 @@ def rows_are_not_normalised(seen):
     mine, right = inner(yours), inner(theirs)
     row = int((mine - right).abs().amax(-1).argmax())
     return (
-        f"With weight and bias taken off again, your numbers {few(mine[row])} have the spread "
-        f"{number(mine[row].std())} around the mean {number(mine[row].mean())}; expected are "
-        f"{few(right[row])}, with the spread {number(right[row].std())} around "
-        f"{number(right[row].mean())}."
+        f"With weight and bias taken off again, your numbers are {few(mine[row])}, with spread "
+        f"{spread(mine[row])}; expected {few(right[row])}, with spread {spread(right[row])}."
     )
+
+
+def spread(row):
+    """How far numbers lie from their mean; what is only rounding in a mean is 0."""
+    return f"{number(row.std())} around {number(round(float(row.mean()), 6))}"
 
 
 LOOK_AT_ROW = (

@@ -144,7 +144,7 @@ def test_the_method_that_failed_is_named():
 def test_rounding_on_the_way_is_told_as_precision():
     right = torch.randn(9, 8, generator=torch.Generator().manual_seed(1))
     said = words(right.bfloat16() + 1e-5 * right.flip(0), Answer({"output": right}))
-    assert "is roughly right, and no more: it is off by up to" in said
+    assert "is only roughly right: it is off by up to" in said
     assert "half precision" in said
 
 

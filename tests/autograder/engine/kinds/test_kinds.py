@@ -172,7 +172,7 @@ CASES = [
     ),
     (
         "EncoderBlock",
-        "where `norm1` does the work of `norm2` as well",
+        "as if `norm1` did the work of `norm2` as well",
         (
             "return self.norm2(x + self.dropout(self.feed_forward(x)))",
             "return self.norm1(x + self.dropout(self.feed_forward(x)))",
@@ -249,7 +249,7 @@ def test_dropout_in_eval_mode_is_told_as_such():
     assert "With dropout=0 they agree: so your dropout acts in eval mode, too." in said
 
 
-def test_what_was_asked_elsewhere_stands_before_the_full_stop(monkeypatch):
+def test_what_was_asked_elsewhere_stands_in_a_sentence_or_behind_a_question(monkeypatch):
     edit = "math.sqrt(d_k)", "8.0"
     exercise = find("scaled_dot_product_attention")
     implementation, exam = changed("scaled_dot_product_attention", edit), Exam(exercise, 1)
@@ -261,8 +261,9 @@ def test_what_was_asked_elsewhere_stands_before_the_full_stop(monkeypatch):
 
     monkeypatch.setattr(kinds, "KINDS", dict.fromkeys(kinds.KINDS, (elsewhere,)))
     said = kind_of(exam, Counted(implementation), records, record, difference)
-    assert said.startswith("Is it so (called with query")
-    assert said.endswith(")?")
+    assert said.startswith("Is it so? (Called with query")
+    assert said.endswith(".)")
+    assert kinds.with_place("It is so.", "(called with x=1)") == "It is so (called with x=1)."
 
 
 def test_two_numbers_that_are_told_apart_are_written_apart():
