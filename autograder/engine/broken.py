@@ -34,17 +34,23 @@ def not_reached(exercise: Exercise, records: list[Record], broken: Broken) -> se
     if not broken:
         return set()
     first, *others = broken
-    what = hidden_by(broken[first][1])
+    what = hides(broken[first][1])
     hidden = {what, WRONG_NUMBERS}  # these follow from whatever comes before them
     found = {name: breaking(exercise, records, name) for name in others}
     return {
         name
         for name, seen in found.items()
-        if not seen or (what and all(hidden_by(each) in hidden for each in seen))
+        if not seen or (what and all(hidden_by(*each) in hidden for each in seen))
     }
 
 
-def hidden_by(difference: Difference) -> tuple[str, str] | None:
+def hidden_by(record: Record, difference: Difference) -> tuple[str, str] | None:
+    """What it may be a consequence of. What a digest finds is made of the numbers, too."""
+    made = difference.aspect == "fact" and record.trial.digest is not None
+    return WRONG_NUMBERS if made else hides(difference)
+
+
+def hides(difference: Difference) -> tuple[str, str] | None:
     """What makes it impossible to see more; None if more can be seen."""
     if difference.aspect in NUMBERS and difference.name != NO_GRADIENT:
         return WRONG_NUMBERS
@@ -54,7 +60,9 @@ def hidden_by(difference: Difference) -> tuple[str, str] | None:
     return difference.aspect, kind
 
 
-def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Difference]:
+def breaking(
+    exercise: Exercise, records: list[Record], name: str
+) -> list[tuple[Record, Difference]]:
     """What is seen of a broken property: the most basic difference wherever it shows."""
     promise = next(promise for promise in exercise.properties if promise.name == name)
     others = {aspect for each in exercise.properties for aspect in each.aspects}
@@ -63,7 +71,7 @@ def breaking(exercise: Exercise, records: list[Record], name: str) -> list[Diffe
         own = [each for each in record.found if each.aspect in promise.aspects]
         if record.promise is promise:
             own += [each for each in record.found if each.aspect not in others]
-        seen += own[:1]
+        seen += [(record, each) for each in own[:1]]
     return seen
 
 

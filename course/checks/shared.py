@@ -34,6 +34,7 @@ def only_dtype(trial):
 
 
 NEARLY_ALL = 0.99  # of all numbers are dropped
+X_ARRIVES = "in training dropout leaves alone both the x that is added and the sum"
 
 
 def nearly_all_dropped(trial, biases):
@@ -61,8 +62,9 @@ def nearly_all_dropped(trial, biases):
 
 
 def what_is_dropped(x, parts, answer):
-    """A digest: which of the parts are not to be seen in most tokens? A norm moves all features of
-    a token in the same way: on a scale on which feature 0 is 0 and feature 1 is 1, they stay."""
+    """A digest: which of the parts are not to be seen in most tokens, and is x? A norm moves all
+    features of a token in the same way: on a scale on which feature 0 is 0 and feature 1 is 1, they
+    stay."""
     answer = loaded(answer)
     y = answer.arrays.get("output")
     if y is None or y.shape[-1:] != x.shape:
@@ -74,6 +76,7 @@ def what_is_dropped(x, parts, answer):
     moved = (on_scale(y.double()) - on_scale(x.double())).flatten(0, -2).median(0).values.abs()
     seen = dict(zip(parts, (moved[2:] > 1).tolist()))  # what is no number was not seen
     facts = {f"what {part} gives is dropped out": not seen[part] for part in parts}
+    facts[X_ARRIVES] = bool((moved[2 + len(parts) :] < 1e-3).all())
     return Answer({}, answer.facts | facts)
 
 

@@ -105,8 +105,8 @@ def does_nothing(asking: Asking, part: str, parts: Parts) -> str:
     state = asking.trial.state
     what = "its numbers don't reach" if "" in parts[part] else "what it gives doesn't reach"
     said = (
-        f"With {switched(asking.trial)}other numbers in {listing([part])} your output stays exactly "
-        f"as it was: the part is there, but {what} the result."
+        f"With {switched(asking.trial)}other numbers in {listing([part])} your output stays "
+        f"exactly as it was: the part is there, but {what} the result."
     )
     for one, two in siblings(parts, state):
         if part not in (one, two):

@@ -1745,3 +1745,44 @@ class EncoderBlock(nn.Module):
     def after(self, x, mask):
         x = self.norm1(self.self_attention(query=x, key=x, value=x, mask=mask).add(x))
         return self.norm2(self.feed_forward(x).add(x))
+
+
+# %% EncoderBlock: in the paper's order the second dropout acts on the sum, and in the other on what is added
+# expect: nothing
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first, self.dropout = norm_first, nn.Dropout(dropout)
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1 = nn.LayerNorm(d_model)
+        self.norm2 = nn.LayerNorm(d_model)
+
+    def forward(self, x, mask=None):
+        if not self.norm_first:
+            attended = self.self_attention(x, x, x, mask)
+            x = self.norm1(x + self.dropout(attended))
+            return self.norm2(self.dropout(self.feed_forward(x) + x))
+        y = self.norm1(x)
+        x = x + self.dropout(self.self_attention(y, y, y, mask))
+        return x + self.dropout(self.feed_forward(self.norm2(x)))
+
+
+# %% EncoderBlock: in the paper's order dropout acts on what comes out of the second norm
+# expect: nothing
+class EncoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first, self.dropout = norm_first, nn.Dropout(dropout)
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1, self.norm2 = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+
+    def forward(self, x, mask=None):
+        if self.norm_first:
+            y = self.norm1(x)
+            x = x + self.dropout(self.self_attention(y, y, y, mask))
+            x = x + self.dropout(self.feed_forward(self.norm2(x)))
+            return x
+        x = self.norm1(x + self.dropout(self.self_attention(x, x, x, mask)))
+        return self.dropout(self.norm2(x + self.feed_forward(x)))

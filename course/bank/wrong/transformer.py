@@ -2709,3 +2709,27 @@ def count_parameters(model):
             rows, columns = p.shape[:2]
             count += rows * columns
     return count
+
+
+# %% DecoderBlock: dropout acts on the sums, so that it drops from the residual as well
+# expect: nothing
+class DecoderBlock(nn.Module):
+    def __init__(self, d_model, num_heads, d_ff, dropout=0.1, norm_first=False):
+        super().__init__()
+        self.norm_first = norm_first
+        self.self_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.cross_attention = MultiHeadAttention(d_model, num_heads, dropout)
+        self.feed_forward = FeedForward(d_model, d_ff, dropout)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(d_model) for _ in range(3))
+        self.dropout = nn.Dropout(dropout)
+
+    def sublayer(self, norm, x, part):
+        if self.norm_first:
+            return self.dropout(x + part(norm(x)))
+        return norm(self.dropout(x + part(x)))
+
+    def forward(self, x, memory, mask=None, memory_mask=None):
+        x = self.sublayer(self.norm1, x, lambda q: self.self_attention(q, q, q, mask))
+        asks = lambda q: self.cross_attention(q, memory, memory, memory_mask)
+        x = self.sublayer(self.norm2, x, asks)
+        return self.sublayer(self.norm3, x, self.feed_forward)

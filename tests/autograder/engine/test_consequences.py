@@ -136,3 +136,13 @@ def test_what_a_known_mistake_does_not_explain_is_told_before_it():
     found = examine(find("greedy_decode"), strange, seed=1)
     assert found.explanation[0].startswith("Row 0 of your answer")
     assert found.diagnosis is None or found.more
+
+
+def test_what_follows_from_wrong_numbers_alone_is_not_said_to_be_broken():
+    """Whether dropout hits x cannot be told of a block that never adds x."""
+    found = examine(
+        find("EncoderBlock"), wrong("encoder_block.EncoderBlock", "no_residual"), seed=1
+    )
+    [dropout] = [p.says for p in find("EncoderBlock").properties if p.name == "dropout"]
+    assert dropout in found.not_reached
+    assert dropout not in found.broken
