@@ -8,6 +8,8 @@ import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata
 
+from autograder.doors.doctor import HOSTS
+
 from .places import BELOW, HOME
 
 NAME = "Repository"
@@ -83,12 +85,25 @@ def cells_of(lesson):
 # --- What a notebook does where the course is not -------------------------------------------------
 
 TITLE = "# @title Only for Colab and Kaggle: brings the course there. At home, skip it.\n"
+# In a class whose course has another address this is a cell that the course does not know, and is
+# run like a learner's: so it has nothing in it that whoever grades should look at.
 ARRIVAL = """import os
 import sys
-from importlib.util import find_spec
 from shlex import quote
 
-hosted = "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ
+hosted = any(name in os.environ for name in {hosts})
+
+
+def is_here():
+    try:
+        import autograder
+        import course
+    except ModuleNotFoundError as error:
+        if error.name not in ("autograder", "course"):
+            raise
+        return False
+    return True
+
 {bring}
 
 class NotHereError(Exception):
@@ -96,7 +111,7 @@ class NotHereError(Exception):
         return list(self.args)  # these lines alone
 
 
-if not (find_spec("autograder") and find_spec("course")):
+if not is_here():
     raise NotHereError(
         {said}
     )
@@ -104,13 +119,13 @@ if hosted:
     from course.hosted import settle
 
     settle()"""
-BRING = """if hosted and not find_spec("course"):
-    from importlib import invalidate_caches
+BRING = """
+if hosted and not is_here():
     from subprocess import run
 
     packages = "{packages}"
     run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *packages.split()])
-    invalidate_caches()
+    sys.path_importer_cache.clear()  # so that what pip has brought is found
 """
 
 
@@ -119,7 +134,7 @@ def arrival(lesson):
     where = packages_at(address())
     bring = BRING.format(packages=f"{where} {SMALL}") if where else ""
     lines = (f'{"f" * ("{" in line)}"{line}",' for line in what_to_type(where, lesson.number))
-    return TITLE + ARRIVAL.format(bring=bring, said="\n        ".join(lines))
+    return TITLE + ARRIVAL.format(hosts=HOSTS, bring=bring, said="\n        ".join(lines))
 
 
 def packages_at(where):

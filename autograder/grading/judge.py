@@ -59,7 +59,7 @@ class Result:
         html: the card, for the feedback; "" if there is none.
         diagnosis: ids of the mistakes that were recognised.
         shortcut: was a ready-made version used?
-        trouble: what whoever grades should look at; "" if nothing.
+        trouble: what whoever grades should look at.
         notes: what was added to all of that for the learner.
         likeness: what a wrong answer that bears no name looks like, if it could be tried.
         open: what it takes to find out where the mistake is, once nothing can be lost any more.
@@ -75,7 +75,7 @@ class Result:
     exercise: str = ""
     diagnosis: tuple[str, ...] = ()
     shortcut: bool = False
-    trouble: str = ""
+    trouble: tuple[str, ...] = ()
     solved: bool = False
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
@@ -219,13 +219,13 @@ class Judge:
             raise CheckEndedError(str(end), result_of(cell, verdict)) from end
         except BrokenCourseError as error:  # the author's to mend; then grade again
             result = result_of(cell, not_checked(exercise.id, exercise.max_score, error))
-            result.trouble = f"{exercise.id} could not be judged ({text(str(error))})"
+            result.trouble = (f"{exercise.id} could not be judged ({text(str(error))})",)
             return result
         except Exception as error:  # an answer as nobody imagined: it must not end the whole run
             sentence = "What your code gives could not be compared with what is expected."
             result = result_of(cell, stopped(exercise, self.seed_of(exercise), sentence))
             said = f"{type(error).__name__}: {text(str(error))[:300]}"
-            result.trouble = f"{exercise.id} could not be judged ({said})"
+            result.trouble = (f"{exercise.id} could not be judged ({said})",)
             return result
 
     def call(self, cell: Cell, asked: Asked, found: Any, checks: tuple[float, float]) -> Result:
@@ -285,8 +285,10 @@ def diagnosis_of(verdict: Verdict) -> tuple[str, ...]:
     return tuple(filter(None, (verdict.diagnosis, verdict.also)))
 
 
-def suspicion(exercise: Exercise, name: str, cells: list[str], unwatched: bool = False) -> str:
-    """What whoever grades should look at in cells that earned points; "" if nothing."""
+def suspicion(
+    exercise: Exercise, name: str, cells: list[str], unwatched: bool = False
+) -> tuple[str, ...]:
+    """What whoever grades should look at in cells that earned points."""
     source = next((c for c in reversed(cells) if name in names_defined(c)), "")
     found = [
         f"{exercise.id} earned points and names a ready-made part in line {number}: {text(line)}"
@@ -299,7 +301,7 @@ def suspicion(exercise: Exercise, name: str, cells: list[str], unwatched: bool =
     ]
     if unwatched:
         found.insert(0, f"{exercise.id} earned points while what watches it was switched off")
-    return "; ".join(found[:3])
+    return tuple(found[:3])
 
 
 def comment_of(verdict: Verdict) -> str:

@@ -247,7 +247,7 @@ class NotebookRun:
         if result.points > counted.points:
             said = LATER.format(name=step.name, points=result.points, most=result.max_points)
             self.graded.events.append(said)
-            counted.trouble = ""  # that has been said
+            counted.trouble = ()  # that has been said
             counted.add(f"{said[0].upper()}{said[1:]}.")
             self.record(self.cells[number], step, counted)
 
@@ -274,8 +274,8 @@ class NotebookRun:
         return said if type(said) is int else None
 
     def record(self, cell: NotebookNode, step: Step, result: Result) -> None:
-        if result.trouble:
-            self.graded.events.append(result.trouble)
+        said = self.graded.events  # what a cell of all does asks for one look only
+        said += [trouble for trouble in result.trouble if trouble not in said]
         self.graded.results[step.scored.grade_id] = result
         show(cell, result)
 

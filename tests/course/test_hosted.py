@@ -46,10 +46,16 @@ def test_who_does_not_connect_the_drive_is_told_that_nothing_is_kept(machine, mo
     hosted.settle()
     assert work.folder() == machine / "content" / hosted.FOLDER / "exercises"
     assert "is lost when Colab closes" in capsys.readouterr().out
+    (work.folder() / "attention.py").write_text("mine")
+    as_colab(monkeypatch, lambda where: None)  # having thought better of it
+    hosted.settle()
+    assert work.folder() == machine / "content" / "drive" / "MyDrive" / hosted.FOLDER / "exercises"
+    assert (work.folder() / "attention.py").read_text() == "mine"
 
 
 def test_on_kaggle_it_lies_in_the_folder_that_is_saved(machine, monkeypatch, capsys):
-    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    as_colab(monkeypatch, None)  # its machines have grown out of Colab's
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
     hosted.settle()
     assert work.folder() == machine / "kaggle" / "exercises"
     assert "when you say Save Version" in capsys.readouterr().out

@@ -13,6 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from packaging.requirements import Requirement
 from traitlets.config import Config
 
+from autograder.notebooks.shortcuts import detours
 from course import build, published
 from course.lesson import lessons
 from course.notebook import learners
@@ -110,7 +111,17 @@ def run(source):
 @pytest.fixture
 def alone(monkeypatch):
     """A notebook, and no course."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("autograder", "course")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Nowhere(), *sys.meta_path])
+
+
+class Nowhere:
+    """Finds that there is no course."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in ("autograder", "course"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def test_at_home_the_first_cell_does_nothing(capsys, monkeypatch):
@@ -158,6 +169,20 @@ def test_it_is_folded_away_here_and_on_colab_and_is_not_run_in_class():
         assert first.metadata.jupyter.source_hidden
         assert first.metadata.cellView == "form"
         assert first.metadata.tags == ["demonstration"]
+
+
+def test_in_a_class_whose_course_has_another_address_it_asks_nobody_for_a_look(public):
+    """There it is one cell more, which is run."""
+    assert detours(arrival_of(LESSONS[1]).source) == []
+
+
+def test_what_else_is_missing_is_not_taken_for_the_course(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nowhere", None)
+    source = arrival_of(LESSONS[1]).source.replace("import course\n", "import nowhere\n")
+    run(source)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "ModuleNotFoundError" in last
+    assert "nowhere" in last
 
 
 def test_what_it_brings_needs_nothing_else():

@@ -26,5 +26,5 @@ def test_the_learner_is_not_blamed_and_whoever_grades_is_told(tiny):
         assert "could not be compared" not in result.text
         assert result.trouble == (
             "basics.centred could not be judged (probe some_rows, checks/basics.py line 7: "
-            "ValueError: oops.)"
+            "ValueError: oops.)",
         )

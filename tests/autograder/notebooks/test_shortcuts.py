@@ -124,8 +124,7 @@ def test_whoever_grades_is_told_the_cell_and_the_line():
     softmax = find("attention.softmax")
     cells = ["import gc", "def softmax(x, dim=-1):\n    return x"]
     said = suspicion(softmax, "softmax", cells)
-    assert said == "a cell could reach around what watches it, in line 1: import gc"
+    assert said == ("a cell could reach around what watches it, in line 1: import gc",)
     named = ["def softmax(x, dim=-1):\n    return torch.softmax(x, dim)"]
-    assert "names a ready-made part in line 2: return torch.softmax" in suspicion(
-        softmax, "softmax", named
-    )
+    [said] = suspicion(softmax, "softmax", named)
+    assert "names a ready-made part in line 2: return torch.softmax" in said

@@ -61,7 +61,7 @@ def withstand(attack, keeper, run, fill):
     assert earned == dict.fromkeys(earned, 0.0) | (worth if attack.worth else {})
     assert len(earned) == 4
     # Nobody is suspected of more than of reaching around the watcher, which some of these do.
-    told = [r.trouble for r in graded.results.values() if r.trouble]
+    told = [said for r in graded.results.values() for said in r.trouble]
     assert all("could reach around what watches it" in trouble for trouble in told)
     shown = shown_by(graded)
     assert re.search(attack.proof, shown), shown[-3000:]

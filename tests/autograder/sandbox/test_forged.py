@@ -122,7 +122,7 @@ def test_who_ends_when_asked_for_the_mistake_keeps_what_was_earned():
 def test_the_right_answer_is_right(name):
     result = judged(find(name), lambda answer: answer)
     assert result.points == CELL.points
-    assert result.trouble == ""
+    assert not result.trouble
 
 
 @pytest.mark.parametrize("name", EXERCISES)
@@ -130,7 +130,7 @@ def test_the_right_answer_is_right(name):
 def test_wrong_numbers_are_wrong(name, forger):
     result = judged(find(name), WRONG_NUMBERS[forger])
     assert result.points < CELL.points / 2
-    assert result.trouble == ""
+    assert not result.trouble
 
 
 @pytest.mark.parametrize("name", EXERCISES)
