@@ -520,7 +520,8 @@ def describe_value(value: object) -> str:
     if isinstance(value, torch.Tensor):
         return "a tensor"
     if isinstance(value, numpy.ndarray):
-        return "an array" if is_ordinary(value) else f"an array of dtype {value.dtype}"
+        kind = "texts" if value.dtype.kind in "US" else f"dtype {value.dtype}"
+        return "an array" if is_ordinary(value) else f"an array of {kind}"
     if isinstance(value, bool | numpy.bool_):
         return "True or False"
     if isinstance(value, int | numpy.integer):

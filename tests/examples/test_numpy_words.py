@@ -84,14 +84,18 @@ def changes_its_labels(labels, classes):
 
 @pytest.mark.parametrize(
     ("dtype", "kind"),
-    [(object, "object"), (str, "<U32"), (complex, "complex128"), (np.longdouble, "longdouble")],
+    [
+        (object, "dtype object"),
+        (str, "texts"),
+        (complex, "dtype complex128"),
+        (np.longdouble, f"dtype {np.dtype('longdouble')}"),
+    ],
 )
 def test_arrays_of_other_things_than_numbers_are_called_so(warmup, dtype, kind):
-    kind = str(np.dtype(kind))
     said = told(warmup, "one_hot", lambda labels, n: np.eye(n)[labels].astype(dtype)).message
     assert "ready-made" in said  # np.eye; and nothing failed
     said = told(warmup, "pairwise_distances", lambda a, b: distances(a, b).astype(dtype)).message
-    assert f"Your code returned an array of dtype {kind}" in said
+    assert f"Your code returned an array of {kind}" in said
 
 
 def distances(a, b):

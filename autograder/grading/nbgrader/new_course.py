@@ -143,6 +143,8 @@ def due_dates(names, due):
         [name, *more] = chosen(names, lesson, f"--due {text}")
         if more:
             raise ValueError(f"--due {text}: say one lesson at a time.")
+        if name in dates:
+            raise ValueError(f"--due {text}: {name} is said to be due at another time already.")
         dates[name] = moment(time.strip(), text)
     return dates
 

@@ -67,6 +67,7 @@ def test_without_options_all_is_as_ever(tmp_path):
         (["--due", "1=soon"], "this is no time"),
         (["--due", "1=2026-10-12 18:00 Berlin"], "no time zone called 'Berlin'"),
         (["--due", "1-2=2026-10-12"], "one lesson at a time"),
+        (["--due", "1=2026-10-12", "--due", "1=2026-10-13"], "due at another time already"),
         (["--due", "3=2026-10-12", "--lessons", "1"], "there is no lesson 3; there are 1"),
         (["--id", "a b"], "letters, digits, - and _"),
     ],
