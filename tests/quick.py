@@ -36,6 +36,7 @@ FOLLOWED = (
     (r"notebooks/lessons/built\.json", ("tests/course/test_notebook.py",)),
     (r"exercises/.*", ("tests/course/test_stubs.py",)),
     (r"examples/.*", ("tests/examples",)),
+    (r"tests/unseen/.*", ("tests/autograder/audit/test_unseen.py",)),
     (r"website/theme/.*", ("tests/website",)),
     (r"autograder/grading/report/.*", ("tests/autograder/grading/test_report.py",)),
     (r"([A-Z]+|docs/\w+)\.md", (DOCS, COUNTS, "tests/autograder/test_readme.py")),

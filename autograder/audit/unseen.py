@@ -60,16 +60,20 @@ class Said:
         return FAULT.findall("\n".join(lines))
 
 
+def answers_in(folder: Path) -> list[Entry]:
+    """All answers in a folder."""
+    paths = [folder / f"{lesson}.py" for lesson in current().lessons]
+    return [entry for path in paths if path.is_file() for entry in entries_in(path, path.name)]
+
+
 def said_of(folder: Path, seed: int) -> list[Said]:
     """What is said of all answers in a folder."""
     found = []
-    for lesson in current().lessons:
-        path = folder / f"{lesson}.py"
-        for entry in entries_in(path, path.name) if path.is_file() else ():
-            built = entry.build()
-            around = names_around(built, {})
-            exercise = current().find(entry.exercise)
-            found.append(Said(entry, examine_learners(exercise, built, around, seed=seed)))
+    for entry in answers_in(folder):
+        built = entry.build()
+        around = names_around(built, {})
+        exercise = current().find(entry.exercise)
+        found.append(Said(entry, examine_learners(exercise, built, around, seed=seed)))
     return found
 
 

@@ -1,9 +1,14 @@
 """What is said of wrong answers that the checks have never seen is counted, and written out."""
 
+from pathlib import Path
+
 import pytest
 
+from autograder.audit.unseen import FAULT, answers_in
 from autograder.doors.terminal import main
 from autograder.engine import limits
+
+ROUNDS = Path(__file__).resolve().parents[2] / "unseen"
 
 ANSWERS = """import torch
 
@@ -36,3 +41,15 @@ def test_it_counts_what_is_said(tmp_path, capsys, monkeypatch):
 def test_a_folder_without_answers_is_told(name, told, tmp_path, capsys):
     assert main(["audit", "--unseen", str(tmp_path / name)]) == 2
     assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["second", "third"])
+def test_every_answer_of_a_round_quotes_lines_of_its_own(name):
+    answers = answers_in(ROUNDS / name)
+    assert len(answers) == 160
+    for answer in answers:
+        lines = answer.source.splitlines()[answer.line - 1 :]
+        code = {line.strip() for line in lines if not line.startswith("# ")}
+        quoted = set(FAULT.findall("\n".join(lines)))
+        assert quoted, answer.title
+        assert quoted <= code, answer.title
