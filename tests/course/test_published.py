@@ -26,13 +26,27 @@ THERE = {"ipywidgets", "jinja2", "matplotlib", "numpy", "scikit-learn", "seaborn
 
 
 @pytest.fixture
-def public(monkeypatch):
-    monkeypatch.setattr(published, "address", lambda: ADDRESS)
+def publish(monkeypatch, tmp_path):
+    """Writes a line below [project.urls] of a checkout, as somebody does who publishes it."""
+    project = (HOME / "pyproject.toml").read_text("utf-8")
+    monkeypatch.setattr(published, "HOME", tmp_path)
+
+    def write(line):
+        text = re.sub(r"(?<=\[project\.urls\]\n).*\n", f"{line}\n", project)
+        tomllib.loads(text)
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture
-def private(monkeypatch):
-    monkeypatch.setattr(published, "address", lambda: "")
+def public(publish):
+    publish(f'Repository = "{ADDRESS}"')
+
+
+@pytest.fixture
+def private(publish):
+    publish("")
 
 
 def arrival_of(lesson):
@@ -43,28 +57,36 @@ def arrival_of(lesson):
 # --- Links ----------------------------------------------------------------------------------------
 
 
-def test_the_address_stands_in_pyproject_and_nowhere_else(monkeypatch, tmp_path):
-    monkeypatch.setattr(published, "HOME", tmp_path)
-    project = (HOME / "pyproject.toml").read_text("utf-8")
-    for line, address in (
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
         ("", ""),
         (f'Repository = "{ADDRESS}"', ADDRESS),
         (f'Repository = "{ADDRESS}.git/"', ADDRESS),
-    ):
-        text = re.sub(r"(?<=\[project\.urls\]\n).*\n", f"{line}\n", project)
-        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
-        tomllib.loads(text)
-        assert published.address() == address
+    ],
+)
+def test_the_address_stands_in_pyproject_and_nowhere_else(publish, line, address):
+    publish(line)
+    assert published.address() == address
 
 
-def test_an_installed_course_knows_it_from_its_wheel(monkeypatch):
+@pytest.mark.parametrize(
+    ("urls", "address"),
+    [
+        (["Homepage, https://example.org", f"Repository, {ADDRESS}"], ADDRESS),
+        (["Homepage, https://example.org"], ""),
+        ([], ""),
+    ],
+)
+def test_an_installed_course_knows_it_from_its_wheel(monkeypatch, tmp_path, urls, address):
     monkeypatch.setattr(published, "BELOW", HOME)
-    about = importlib.metadata.PackageMetadata
-    monkeypatch.setattr(published, "metadata", lambda name: about)
-    about.get_all = lambda name: ["Homepage, https://example.org", f"Repository, {ADDRESS}"]
-    assert published.address() == ADDRESS
-    about.get_all = lambda name: None
-    assert published.address() == ""
+    about = tmp_path / "transformer_by_hand-1.dist-info"
+    about.mkdir()
+    lines = ["Metadata-Version: 2.4", "Name: transformer-by-hand", "Version: 1"]
+    lines += [f"Project-URL: {url}" for url in urls]
+    (about / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert published.address() == address
 
 
 def test_each_lesson_has_a_link_for_each_place_and_it_names_the_notebook(public):
@@ -83,8 +105,8 @@ def test_without_an_address_nothing_is_linked_and_the_page_says_so(private):
     assert published.NOTHING_YET in text
 
 
-def test_an_address_that_is_not_on_github_is_for_pip_alone(monkeypatch):
-    monkeypatch.setattr(published, "address", lambda: "https://git.example.org/a/b")
+def test_an_address_that_is_not_on_github_is_for_pip_alone(publish):
+    publish('Repository = "https://git.example.org/a/b"')
     assert published.badge("01_attention") == ""
     assert "git+https://git.example.org/a/b" in published.arrival(LESSONS[1])
 
