@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+from autograder.engine.limits import CHANGES
 from autograder.engine.mistakes import edited_source
 from autograder.grading.nbgrader.new_course import config_of
 from course import COURSE
@@ -30,6 +31,11 @@ from .measure import machine, table
 
 STOCK = 'c = get_config()\nc.CourseDirectory.course_id = "transformer_by_hand"\n' + (
     "c.ClearSolutions.enforce_metadata = True\nc.ExecutePreprocessor.timeout = 300\n"
+)
+STOCKS = (  # (what, with demonstrations, environment)
+    ("no demonstrations, one thread", False, {"OMP_NUM_THREADS": "1"}),
+    ("no demonstrations", False, {}),
+    ("the whole lesson", True, {}),
 )
 WRONG = 0.4  # so many of the answers of a class are wrong, each in one of the known ways
 
@@ -108,10 +114,15 @@ def stock(stem, count, demonstrations, **settings):
         return run(["nbgrader", "autograde", stem], folder, **settings) / count
 
 
-def ours(stem, count):
+def own_config(changes):
+    """The configuration of a course in which so many answers may be asked for to find a line."""
+    return f"{config_of(COURSE)}c.SandboxedExecute.changes = {changes}\n"
+
+
+def ours(stem, count, changes):
     """(seconds, of these for starting, bytes): of `autograder grade`."""
     with tempfile.TemporaryDirectory() as folder:
-        make(Path(folder), stem, count, config_of(COURSE))
+        make(Path(folder), stem, count, own_config(changes))
         alone, _ = memory_of(["grade", stem, "--student", "student0000", "--regrade"], folder)
         shutil.rmtree(Path(folder) / ".autograder")
         seconds, memory = memory_of(["grade", stem], folder)
@@ -122,20 +133,29 @@ def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.classroom", description=__doc__)
     parser.add_argument("--lesson", default="01_attention")
     parser.add_argument("--class", dest="sizes", type=int, nargs="+", default=[100], metavar="N")
-    parser.add_argument("--stock", type=int, default=4, help="submissions for stock nbgrader (4)")
+    parser.add_argument(
+        "--stock",
+        type=int,
+        default=4,
+        metavar="N",
+        help="submissions for stock nbgrader (4); 0 leaves it out",
+    )
+    parser.add_argument(
+        "--changes",
+        type=int,
+        default=CHANGES,
+        metavar="N",
+        help=f"answers that may be asked for to find a line ({CHANGES}); 0 finds none",
+    )
     options = parser.parse_args()
     print(f"Measured on {machine(torch.device('cpu'))}\n", flush=True)
     rows, own = [], []
     for size in options.sizes:
-        seconds, alone, memory = ours(options.lesson, size)
+        seconds, alone, memory = ours(options.lesson, size, options.changes)
         own.append(seconds / size)
         rows.append(row(f"autograder grade, {size}", size / seconds, seconds, memory))
         print(f"(one submission alone: {alone:.1f} s, most of it to start)", flush=True)
-    for what, demonstrations, settings in (
-        ("no demonstrations, one thread", False, {"OMP_NUM_THREADS": "1"}),
-        ("no demonstrations", False, {}),
-        ("the whole lesson", True, {}),
-    ):
+    for what, demonstrations, settings in STOCKS if options.stock else ():
         each = stock(options.lesson, options.stock, demonstrations, **settings)
         ratio = each / own[0]
         name = f"nbgrader autograde, {options.stock}, {what}"
