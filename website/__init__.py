@@ -1,5 +1,6 @@
 """The course as static pages, from the very notebooks that it consists of; `make site`.
 
+places      where the repository lies, and what is built in it
 executed    lessons run from top to bottom, and kept by their content
 explorers   what runs beside them, so that sliders have their pictures on a page
 pages       an executed lesson as a page: what a reader sees of each cell

@@ -17,12 +17,12 @@ from nbclient.exceptions import CellExecutionError
 from course.lesson import lessons
 
 from . import browser
-from .executed import ROOT, executed
+from .executed import executed
 from .pages import Page, page_of
+from .places import BUILD, ROOT
 from .printed import print_lessons
 
 THEME = Path(__file__).with_name("theme")
-BUILD = ROOT / "build"
 EDITION = {
     False: "The answers aren't here: writing them is the course.",
     True: "**This is the instructor's edition: it holds the answers.**",

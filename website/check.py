@@ -25,8 +25,7 @@ from course.notebook import learners
 from course.stubs import REGION
 
 from . import browser
-from .__main__ import BUILD
-from .executed import ROOT
+from .places import BUILD, ROOT
 
 LOOKS = (("light", 1280, 900), ("dark", 390, 844))
 LINK = re.compile(r"""<a [^>]*href=["']((?![a-z]+:)[^"']+)["']""")

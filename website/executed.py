@@ -19,7 +19,8 @@ from course.checks import LESSONS, exercises_of
 from course.notebook import solved
 from course.stubs import file_of, imports_of
 
-ROOT = Path(__file__).resolve().parent.parent
+from .places import ROOT
+
 SECONDS = 1800  # for one cell, on a slow machine
 # What a lesson's outputs depend on, beside its own text.
 CODE = (
