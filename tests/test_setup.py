@@ -1,4 +1,4 @@
-"""What people are told who lack something, and what make lists."""
+"""What people are told who lack something, what make lists, and what is published when."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,3 +79,10 @@ def test_make_alone_lists_the_targets():
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for target in ("setup", "lab", "test", "format", "train", "bench"):
         assert f"  {target} " in listed
+
+
+def test_pages_are_published_only_where_somebody_has_said_so():
+    workflow = (ROOT / ".github" / "workflows" / "site.yml").read_text(encoding="utf-8")
+    jobs = yaml.safe_load(workflow)["jobs"]
+    assert jobs["publish"]["if"] == "vars.PUBLISH_SITE == 'true'"
+    assert [name for name, job in jobs.items() if "deploy-pages" in str(job)] == ["publish"]
