@@ -70,6 +70,20 @@ def test_what_is_run_in_it_is_not_run_as_root():
     assert '--uid "$NB_UID"' in line
 
 
+def test_it_opens_the_first_lesson_where_the_line_that_starts_it_says():
+    [line] = re.findall(r"^#   (docker run .*)", DOCKERFILE, re.M)
+    [port] = COURSE.of("EXPOSE")
+    assert f"--publish 127.0.0.1:{port}:{port} " in line
+    assert DEVCONTAINER["forwardPorts"] == [int(port)]
+    user = DEVCONTAINER["remoteUser"]
+    assert f'--volume "$PWD:/home/{user}/work" ' in line
+    assert COURSE.of("WORKDIR")[-1].replace("$NB_USER", user) == f"/home/{user}/work"
+    [[*_, command]] = map(json.loads, COURSE.of("CMD"))
+    [opened] = re.findall(r"--LabApp\.default_url=/lab/tree/(\S+)", command)
+    assert (ROOT / opened).is_file()
+    assert "--ip=0.0.0.0" in command  # a port that is published asks from outside
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="another sed")
 def test_the_first_layer_asks_for_the_packages_of_both_and_not_for_the_engine(tmp_path):
     copy(PACKAGES.of("COPY")[0], tmp_path)
