@@ -11,6 +11,7 @@ From what is asked to what is said:
     statements     Python without its spaces: what statements mean, and which words they consist of
     spans          the smallest parts that change, so that mistakes can be made together
     drawing        draws random inputs from a seed
+    dtypes         which numbers can be compared, and what becomes of the others
     trial          runs an implementation on drawn inputs, and notes what came of it
     isolation      whatever that code changes around it is put back
     limits         how long it may take, and how much memory

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from .trial import DTYPE, KIND, NOTED, Answer, Trial
+from .dtypes import DTYPE, KIND
+from .trial import NOTED, Answer, Trial
 
 # What rounding may do, relative to the largest number of an array. Right float32 answers differ by
 # up to 3e-7 for one attention, and by about 3e-6 after a few blocks and a backward pass; the

@@ -9,7 +9,8 @@ from dataclasses import replace
 import torch
 
 from ..compare import KEPT, Difference, close
-from ..trial import DTYPE, is_stub
+from ..dtypes import DTYPE
+from ..trial import is_stub
 from .numbers import call_number, dtype, few, listing, shape
 from .precision import precision
 from .relations import describe_relation, simple_relation
