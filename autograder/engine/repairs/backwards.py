@@ -17,9 +17,10 @@ from functools import cached_property
 
 from ..exercise import Exercise
 from ..mistakes import edited_source
-from .everyday import AXES, at, is_named, names_bound, number, tail
 from .mend import Mend, Slot, as_one
+from .nodes import at, is_named, names_bound, number, tail
 from .own_code import OwnCode, names_in
+from .places import AXES
 
 CONTEXT = 3  # so many steps further out, too, is looked for what a mistake looks like
 MOST_TOGETHER = 24
