@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..exercise import Exercise
 from ..mistakes import ways_of
-from .backwards import backwards, bare, grafts, kinds_of
+from .backwards import backwards, grafts, kinds_of
 from .everyday import everyday
 from .mend import KINDS, Mend, as_one
 from .own_code import OwnCode
 from .search import Attempts, Workshop
+from .ways import bare
 
 if TYPE_CHECKING:
     from ..diagnose import Record
