@@ -3,6 +3,7 @@
 From what is asked to what is said:
 
     course         the course whose exercises are checked: one object that the engine is given
+    broken_course  what is wrong with its own data, for its author to mend
     exercise       what an exercise consists of: properties, probes, mistakes, hints
     promises       properties that almost every exercise has
     mistake_files  what goes wrong, as it is written down: diffs, with words

@@ -13,5 +13,7 @@ Found, it proves where the mistake is, and that there is no other one.
     backwards     the changes that undo a known mistake
     search        tries them until every probe is right
     forwards      carries one over to the model answer, so that it becomes a known mistake
+    proof         which are tried in which order, and so where the mistake is
+    naming        which known mistake it is, where only the change tells
     apart         in a process of its own, for such a change may do anything
 """
