@@ -19,8 +19,8 @@ def learning_rate(step, d_model, warmup=4000):
     lrate = d_model^-0.5 · min(step^-0.5, step · warmup^-1.5)      (section 5.3, equation 3)
 
     Args:
-        step: counts from 1; 0 is answered as 1 is, because 0^-0.5 is no number. (A rate of 0
-            would do there as well.)
+        step: counts from 1. At step 0, where 0^-0.5 is no number, any rate from 0 up to that of
+            step 1 will do.
         d_model: features of a token.
         warmup: the step at which the rate is highest.
     Returns:
@@ -37,7 +37,7 @@ def smoothed_cross_entropy(logits, targets, smoothing=0.1, pad=0):
 
     loss = (1 - ε) · (-log p_right) + ε · mean_v(-log p_v)      (section 5.4)
 
-    With smoothing ε the model is to give the right token 1 - ε, and to share ε equally among all
+    With smoothing ε the model should give the right token 1 - ε, and share ε equally among all
     tokens of the vocabulary, the right one too.
 
     Args:
@@ -59,7 +59,7 @@ def shift_right(targets, start):
 
     (section 3.1)
 
-    At every position it has then seen all earlier targets, and not the one it is to predict.
+    At every position it has then seen all earlier targets, and not the one it has to predict.
 
     Args:
         targets: (batch, length) token numbers.

@@ -307,7 +307,7 @@ def mask_tokens(tokens, mask_token, vocab, probability=0.15, pad=0, generator=No
         pad: the number of padding.
         generator: a torch.Generator, to choose the same tokens again.
     Returns:
-        What the model reads, and what it is to predict there: the original token where one was
+        What the model reads, and what it has to predict there: the original token where one was
         chosen, pad elsewhere.
     """
     draw, fate = torch.rand((2, *tokens.shape), generator=generator, device=tokens.device)

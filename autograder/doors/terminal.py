@@ -157,7 +157,9 @@ def add_grade(commands):
     grade.add_argument(
         "--jobs", type=int, metavar="N", help="processes (default: one per processor)"
     )
-    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster that is to grade")
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the grading"
+    )
     grade.add_argument("--student", default="*", metavar="ID", help="only this one")
     grade.add_argument("--regrade", action="store_true", help="also what is graded already")
     grade.add_argument(

@@ -143,11 +143,11 @@ def shifted_picture(written, read):
             yticks=[0, 1],
             xticks=range(len(written)),
         )
-        ax.set_yticklabels(["decoder reads", "decoder is\nto predict"])
+        ax.set_yticklabels(["decoder reads", "decoder\nhas to predict"])
         ax.spines["left"].set_visible(False)
         ax.tick_params(left=False)
     told = "; ".join(
-        f"position {place}: reads {below}, is to predict {above}"
+        f"position {place}: reads {below}, has to predict {above}"
         for place, (above, below) in enumerate(zip(written, read))
     )
     return Picture(figure, f"Targets and the same targets shifted right by one place. {told}.")

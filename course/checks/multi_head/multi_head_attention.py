@@ -177,7 +177,7 @@ MultiHeadAttention = Exercise(
             1,
             "`weights` hang on no graph when they are kept",
             aspects=("kept",),
-            look="What is only to be looked at needs no gradient.",
+            look="What is kept only to be looked at needs no gradient.",
         ),
     ),
     hints=(

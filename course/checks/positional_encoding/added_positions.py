@@ -197,7 +197,7 @@ def sums_of_batch(seen):
         return None
     return (
         f"What your code adds differs from sequence to sequence (by up to {number(off)}): the same "
-        f"position is to get the same vector in all of them."
+        f"position must get the same vector in all of them."
     )
 
 

@@ -38,7 +38,7 @@ shift_with_start_zero = probe("shift_with_start_zero", shift, batch=2, length=4,
 
 LOOK_AT_PAIRS = (
     "Write a target sequence and your result under one another: at every position the decoder has "
-    "read your result up to there, and is to predict the target above."
+    "read your result up to there, and has to predict the target above."
 )
 
 

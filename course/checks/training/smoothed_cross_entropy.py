@@ -135,7 +135,7 @@ def loss_times_probability(seen):
 
 
 LOOK_AT_SHARES = (
-    "Write down, for a vocabulary of 5 and smoothing 0.1, what probability each token is to get; "
+    "Write down, for a vocabulary of 5 and smoothing 0.1, what probability each token should get; "
     "they add up to 1."
 )
 LOOK_AT_PADDING = "Padding should have no part in the sum, and none in the number of tokens."

@@ -213,7 +213,7 @@ def target_sees_its_future(seen):
         return None
     return (
         f"Your model looks ahead: another last target token changes the logits at the positions "
-        f"before it (by up to {few(change, 5)}), where it is still to be guessed."
+        f"before it (by up to {few(change, 5)}), where it still has to be guessed."
     )
 
 

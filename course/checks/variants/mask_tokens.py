@@ -44,11 +44,13 @@ def what_was_hidden(answer, tokens, pad, fates=True):
     full = slice(len(tokens) // 2)  # the sequences without padding
     whole = bool((chosen[full] == chosen[full, :1]).all())
     alike = bool((chosen[full] == chosen[:1]).all())
-    facts["what is to be predicted is the original token"] = bool((target == tokens)[chosen].all())
+    facts["the target of a chosen token is the original one"] = bool(
+        (target == tokens)[chosen].all()
+    )
     besides = target[(target != tokens) & (target != pad)].unique().tolist()
     facts["what the target holds besides tokens and pad"] = besides[:3] or "nothing"
     facts["padding is read as padding"] = bool((read == pad)[~real].all())
-    facts["padding is not to be predicted"] = not bool(chosen[~real].any())
+    facts["padding is never predicted"] = not bool(chosen[~real].any())
     facts["tokens that were not chosen are read as they are"] = not bool(
         changed[~chosen & real].any()
     )
@@ -110,7 +112,7 @@ def is_all_to_be_predicted(answer, tokens):
     targets = [answer.arrays.get(name) for name in ("target", "target" + LATER[0])]
     right = [x is not None and torch.equal(x, asked) for x, asked in zip(targets, tokens)]
     facts = {name: fact for name, fact in answer.facts.items() if name != "changed"}
-    facts["with probability 1 every token is to be predicted"] = all(right)
+    facts["with probability 1 every token has to be predicted"] = all(right)
     return Answer(blank(answer), facts)
 
 
@@ -160,9 +162,9 @@ mask_tokens = Exercise(
     ),
     hints=(
         "Take a sentence of ten tokens, and give each a draw and a fate on paper. Which are "
-        "chosen, what becomes of them, and what is to be predicted?",
+        "chosen, what becomes of them, and what has to be predicted?",
         "First decide who is chosen: by the draw, and not padding. Only these can change, by their "
-        "fate; and only these are to be predicted.",
+        "fate; and only these have to be predicted.",
         "One boolean tensor (batch, length); the tokens with mask_token where chosen and fate says "
         "so; random ones where chosen and fate is among the last tenth; the original tokens with "
         "pad where not chosen.",
