@@ -103,7 +103,7 @@ COURSE = Course(
             "show which exercises are done, and what comes next", "course.progress:main"
         ),
         "reset": Command(
-            "give an exercise back its stub; what you wrote is kept",
+            "put an exercise's stub back; what you wrote is kept",
             "course.reset:main",
             {"EXERCISE": "its name, for example softmax"},
         ),

@@ -22,13 +22,13 @@ def main(folder):
         print(f"{error.filename or place} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2
     if left:
-        print(f"Left as it is, for there may be something of yours in it: {', '.join(left)}.")
+        print(f"Left as it was, because it may hold work of yours: {', '.join(left)}.")
     if written:
-        some = f"{len(written)} notebooks and files with exercises are"
-        one = "1 notebook or file with exercises is"
-        print(f"{one if len(written) == 1 else some} in {place} now.")
+        some = f"{len(written)} notebooks and exercise files are"
+        one = "1 notebook or exercise file is"
+        print(f"{one if len(written) == 1 else some} new in {place}.")
     else:
-        print(f"All notebooks and files with exercises were in {place} already: nothing is new.")
+        print(f"All notebooks and exercise files were in {place} already: nothing is new.")
     print(f"Next: cd {shlex.quote(str(place))} && jupyter lab notebooks/00_start.ipynb")
     return 0
 
@@ -46,7 +46,7 @@ def one(number):
         print(f"{error.filename or '.'} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2
     notebook = f"notebooks/{lesson.stem}.ipynb"
-    print(f"{notebook} is here; JupyterLab opens it. Ctrl-C twice ends it.", flush=True)
+    print(f"{notebook} is here, and JupyterLab opens it. Press Ctrl-C twice to stop.", flush=True)
     become_jupyterlab(notebook)
     return 0
 

@@ -66,7 +66,7 @@ def complain(sentence):
 def reset(exercise, place):
     found = written(exercise, place)
     if not found:
-        print(f"{exercise.name} is a stub already: there is nothing to give back.")
+        print(f"{exercise.name} is a stub already: there is nothing to reset.")
         return 0
     kept = place / KEPT / f"{exercise.name} {datetime.now():%Y-%m-%d %H.%M.%S}"
     print("\n".join(warning(exercise, place, found, kept)))
@@ -87,15 +87,15 @@ def written(exercise, place):
 
 def warning(exercise, place, found, kept):
     """What is about to happen."""
-    yield f"Your {exercise.name} stands in:"
+    yield f"Your {exercise.name} is in:"
     yield from (f"  {each.said}" for each in found)
     what = "This file" if len(found) == 1 else "These files"
-    yield f"{what} will be kept, whole, in {kept.relative_to(place.parent)}/."
+    yield f"{what} will be kept whole in {kept.relative_to(place.parent)}/."
     best = work.records(place).get(exercise.id, {}).get("best", 0)
     if best:
         yield (
-            f"Your {best} of {exercise.max_score} points in `autograder progress` go with it, "
-            f"until you check a version again."
+            f"You lose your {best} of {exercise.max_score} points in `autograder progress` until "
+            f"you check a version again."
         )
 
 

@@ -24,7 +24,7 @@ INSTALLED = (
 UNPACKED = (
     "This folder was unpacked from an archive, and not cloned, so nothing says where new editions "
     "come from. Unpack the new edition beside it, and copy your notebooks/ and exercises/ over; "
-    "or clone the course with git, once: from then on `autograder update` does that."
+    "or clone the course with git, once: from then on `autograder update` is enough."
 )
 
 
@@ -50,12 +50,12 @@ def update(home):
     upstream = where_from(home)
     git(home, "fetch", "--quiet", because="The new edition could not be fetched")
     if git(home, "rev-list", "--count", f"HEAD..{upstream}").strip() == "0":
-        yield "This is the newest edition."
+        yield "You have the newest edition."
         return
     if git(home, "rev-list", "--count", f"{upstream}..HEAD").strip() != "0":
         raise CannotUpdateError(
             "This folder has commits of your own, which only you can join with the new edition: "
-            "`git pull` begins with that."
+            "start with `git pull`."
         )
     new = named(home, "HEAD", upstream)
     mine = [name for name in named(home, "HEAD") if name in new]
@@ -63,7 +63,7 @@ def update(home):
     if strange:
         raise CannotUpdateError(
             f"You have changed {' and '.join(strange)}, and the new edition has as well. Put your "
-            f"change aside with `git stash push -- {shlex.join(strange)}`, say "
+            f"change aside with `git stash push -- {shlex.join(strange)}`, run "
             f"`autograder update`, and then `git stash pop`."
         )
     yield from brought(home, upstream, {name: home / name for name in mine})
@@ -77,8 +77,8 @@ def where_from(home):
         return git(home, "rev-parse", "--abbrev-ref", "@{upstream}").strip()
     except CannotUpdateError:
         raise CannotUpdateError(
-            "This folder does not follow any other: `git branch --set-upstream-to=origin/main` "
-            "says where new editions come from."
+            "This folder's branch follows no other, so git can't know where new editions come "
+            "from. Say so with `git branch --set-upstream-to=origin/main`."
         ) from None
 
 
@@ -109,7 +109,7 @@ def brought(home, upstream, paths):
     yield f"The new edition is here. {'Your work goes into it.' if mine else ''}".strip()
     for name, data in mine.items():
         yield from carry(paths[name], name, given[name], data)
-    yield "`make lab` goes on from here; notebooks that are open: File, Reload Notebook from Disk."
+    yield "Go on with `make lab`. If a notebook is open: File, Reload Notebook from Disk."
 
 
 def keep(home, mine):
@@ -135,7 +135,7 @@ def carry(path, name, given, mine):
     try:
         if not path.is_file():
             write_bytes(path, mine)
-            return [f"{name} is no part of the new edition; yours stays."]
+            return [f"{name} isn't part of the new edition; yours stays."]
         new = path.read_text(encoding="utf-8")
         try:
             text, said = carried(path, given, mine.decode("utf-8"), new)

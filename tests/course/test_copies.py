@@ -56,7 +56,7 @@ def test_what_is_there_already_is_not_counted_as_new(tmp_path, monkeypatch, caps
     place = tmp_path / "my course"
     assert copies.main(str(place)) == 0
     said = capsys.readouterr().out
-    assert f"1 notebook or file with exercises is in {place} now." in said
+    assert f"1 notebook or exercise file is new in {place}." in said
     assert f"cd '{place}' && jupyter lab" in said
     assert copies.main(str(place)) == 0
     assert "nothing is new" in capsys.readouterr().out

@@ -57,7 +57,7 @@ def test_the_stub_is_back_in_both_and_nothing_is_lost(solved, says, capsys):
     said = capsys.readouterr().out
     assert "exercises/attention.py: 2 lines" in said
     assert "notebooks/01_attention.ipynb: 2 lines" in said
-    assert f"Your 6 of {SOFTMAX.max_score} points in `autograder progress` go with it" in said
+    assert f"You lose your 6 of {SOFTMAX.max_score} points in `autograder progress`" in said
     assert "softmax is a stub again." in said
 
 
@@ -151,7 +151,7 @@ def eof(asked):
 
 def test_a_stub_stays_one(learner, capsys):
     assert reset.main("softmax") == 0
-    assert capsys.readouterr().out == "softmax is a stub already: there is nothing to give back.\n"
+    assert capsys.readouterr().out == "softmax is a stub already: there is nothing to reset.\n"
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_what_the_new_edition_does_not_change_stays_untouched(home, publisher):
 def test_twice_is_once(home, publisher):
     publish(publisher)
     list(update.update(home))
-    assert list(update.update(home)) == ["This is the newest edition."]
+    assert list(update.update(home)) == ["You have the newest edition."]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_without_a_clone_or_somewhere_to_fetch_from_it_says_what_to_do(tmp_path,
     publisher.rename(tmp_path / "gone")
     assert "The new edition could not be fetched: " in refused(home)
     git(home, "branch", "--unset-upstream")
-    assert "does not follow any other" in refused(home)
+    assert "follows no other" in refused(home)
 
 
 def test_a_disk_that_does_not_answer_is_a_sentence(home, publisher, monkeypatch, capsys):
