@@ -210,7 +210,7 @@ class Course:
         lesson = lesson or self.lesson_of.get(name, "")
         if name not in self.syllabus.get(lesson, ()):
             known = ", ".join(self.ids)
-            raise KeyError(f"There is no exercise called {exercise_id!r}; there are: {known}")
+            raise KeyError(f"there is no exercise called {exercise_id!r}; there are: {known}")
         return self.exercises_of(lesson)[self.syllabus[lesson].index(name)]
 
     # --- Where its parts lie ----------------------------------------------------------------------

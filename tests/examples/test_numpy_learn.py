@@ -402,7 +402,7 @@ def test_what_cannot_be_learned_is_said_in_a_sentence(classroom, learn, capsys):
     assert learn("--group", 9) == 1
     assert "There is no group 9 here; there are: 1, 2, 3, 4." in capsys.readouterr().out
     assert learn("--exercise", "nonsense") == 2
-    assert "There is no exercise called 'nonsense'" in capsys.readouterr().err
+    assert "there is no exercise called 'nonsense'" in capsys.readouterr().err
     path = records.path_of(classroom, "warmup")
     kept = [json.loads(line) for line in path.read_text().splitlines()]
     named = [line for line in kept if line["student"] == "florence"]

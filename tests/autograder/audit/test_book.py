@@ -36,6 +36,6 @@ def test_it_is_printed_or_written(tmp_path, capsys):
 
 def test_what_cannot_be_done_is_said(tmp_path, capsys):
     assert main(["book", "nothing"]) == 2
-    assert "There is no exercise called 'nothing'" in capsys.readouterr().err
+    assert "there is no exercise called 'nothing'" in capsys.readouterr().err
     assert main(["book", "causal_mask", "--output", str(tmp_path / "no" / "book.md")]) == 2
     assert "book.md cannot be written" in capsys.readouterr().err
