@@ -108,3 +108,8 @@ def test_a_gradient_without_ordinary_numbers_is_none():
     right = Answer({"gradient of x": torch.ones(3)})
     forged = Answer({"gradient of x": torch.ones(3).to(torch.complex64)})
     assert aspects(comparable(forged, Trial([])), right) == ["gradient"]
+
+
+def test_numbers_whose_difference_is_none_are_different():
+    largest = torch.finfo(torch.float32).max
+    assert not close(torch.tensor([-largest, 0.0]), torch.tensor([largest, 0.0]))
