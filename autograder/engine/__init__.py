@@ -25,6 +25,7 @@ From what is asked to what is said:
     diagnose       which of them gives the learner's answers?
     consequences   ... but for what follows from it in code that is written in another way
     pairs          two of them, neither of which is to be recognised alone
+    sealed         the same where mistakes are to be recognised, and not to be read
     likeness       what an answer that bears no name looks like, in a few numbers
     examples       what is said of a mistake, with the numbers of an example
     symptoms       words for wrong answers of no known kind

@@ -197,7 +197,9 @@ class Course:
         """An Exercise that knows where its model answer and its mistakes lie."""
         file = ""
         if self.mistakes:
-            file = str(self.folder(self.mistakes) / exercise.module / f"{exercise.name}.md")
+            place = self.folder(self.mistakes) / exercise.module / exercise.name
+            sealed = place.with_name(f"{exercise.name}.sealed")
+            file = str(sealed if sealed.exists() else place.with_name(f"{exercise.name}.md"))
         return dataclasses.replace(exercise, package=self.reference, written_in=file)
 
     def all_exercises(self) -> dict[str, Exercise]:

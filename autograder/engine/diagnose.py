@@ -23,11 +23,11 @@ import torch
 
 from . import consequences
 from .compare import Difference, differences, each_difference
-from .exam import Exam, kept_of
+from .exam import Exam
 from .exercise import Exercise, Property
 from .limits import PATIENCE
 from .mistake_files import Mistake
-from .mistakes import edits_of, ways_of
+from .mistakes import first_line_of, ways_of
 from .pairs import whole_pairs
 from .subject import Subject
 from .trial import Answer, Probe, Trial
@@ -151,7 +151,7 @@ class Search:
         They are asked with the same inputs in every check, and so every mistake has to answer but
         once, however often the learner tries again.
         """
-        exam = self.always(subject)
+        exam = self.exam.always
         answer, expected, trial = self.asked_always(subject, probe)
         right = not differences(answer, expected, trial)
         loosely = self.is_like is is_resembled
@@ -164,14 +164,10 @@ class Search:
                 found.append(way)
         return found
 
-    def always(self, subject: Subject) -> Exam:
-        """The exam that is the same in every check."""
-        return kept_of(self.exercise, subject.device).always
-
     def asked_always(self, subject: Subject, probe: Probe) -> Asked:
         """What is answered to a probe's question in it."""
         if probe.__name__ not in self.asked:
-            trial, expected = self.always(subject).asked_by(probe)
+            trial, expected = self.exam.always.asked_by(probe)
             self.asked[probe.__name__] = subject.ask(trial), expected, trial
         return self.asked[probe.__name__]
 
@@ -273,7 +269,7 @@ class Search:
 
     def turn(self, way: str) -> tuple[int, int]:
         """When a mistake is told: what it breaks counts first, and then where it is made."""
-        return self.first_broken_by((way,)), edits_of(self.exercise, way)[0].first
+        return self.first_broken_by((way,)), first_line_of(self.exercise, way)
 
     def first_broken_by(self, names: Names) -> int:
         """The number of the first promise that breaks, among those that are broken."""

@@ -50,6 +50,11 @@ class Exam:
         # What the model answer is to a question that was changed in a way that has a name.
         self.others: dict[tuple[Probe, str], Answer] = {}
 
+    @property
+    def always(self) -> Exam:
+        """The exam that is the same in every check."""
+        return kept_of(self.exercise, self.device).always
+
     def questions(self) -> Iterator[Question]:
         """All of them, each drawn when it is its turn."""
         for promise in self.exercise.properties:

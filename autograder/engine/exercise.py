@@ -23,7 +23,10 @@ from .spans import Edit
 from .trial import Implementation, Probe
 
 if TYPE_CHECKING:
+    from .sealed.mistakes import Sealed
     from .symptoms import Seen
+
+SEALED = ".sealed"  # so ends the name of a file of mistakes that cannot be read
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,19 @@ class Exercise:
         return f"{place.parent.name}/{place.name}", inspect.getsourcelines(self.reference)[1]
 
     @cached_property
+    def sealed(self) -> Sealed | None:
+        """What is known to go wrong, where it is not to be read; None where it may be."""
+        if not self.written_in.endswith(SEALED):
+            return None
+        from .sealed.mistakes import read  # compares answers, which is nothing for this module
+
+        return read(Path(self.written_in))
+
+    @cached_property
     def mistakes(self) -> tuple[Mistake, ...]:
         """What is known to go wrong: the Mistakes in its file."""
+        if self.sealed:
+            return self.sealed.mistakes
         return mistake_files.read(self.written_in) if self.written_in else ()
 
     @cached_property

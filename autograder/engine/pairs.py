@@ -30,7 +30,7 @@ def whole_pairs(search: Search, subject: Subject, probe: Probe) -> Found:
     Args:
         probe: that shows what is wrong.
     """
-    exam = search.always(subject)
+    exam = search.exam.always
     answer, expected, trial = search.asked_always(subject, probe)
     likely = list(itertools.islice(likely_pairs(search, exam, probe, answer, expected), MOST + 1))
     found: Found = {}

@@ -19,6 +19,7 @@ from .limits import OutOfTime, time_limit
 from .mistake_files import Mistake
 from .repairs import naming, proof
 from .repairs.own_code import OwnCode
+from .sealed import beside
 from .subject import Subject
 from .symptoms import Seen, explain, listing, precision
 from .trial import Answer, Problem, is_stub
@@ -91,7 +92,8 @@ def explain_broken(
     """Name the mistake, or else describe the first property that is broken."""
     try:
         with time_limit(2 * patience):  # their own time was enough
-            diagnosis = diagnose(exam, subject, records, patience)
+            diagnosed = beside.diagnosed if exam.exercise.sealed else diagnose
+            diagnosis = diagnosed(exam, subject, records, patience)
     except OutOfTime:
         diagnosis = Diagnosis()
     if diagnosis.mistakes:
@@ -124,7 +126,7 @@ def prove(
     named = tuple(filter(None, (verdict.diagnosis, verdict.also)))
     if seconds <= 0 or most <= 0:
         return
-    likely = naming.likeliest(exam, records) if not named else []
+    likely = naming.likeliest(exam, records) if not (named or exercise.sealed) else []
     found = proof.spots(exercise, subject, records, named, likely, seconds, most)
     code = subject.own_code(exercise.name) if found else None
     if code is not None:
@@ -149,7 +151,8 @@ def name_what_was_undone(
     code: OwnCode,
 ) -> None:
     """Name the mistakes that were undone to make everything right, if nobody knew them before."""
-    diagnosis = None if verdict.diagnosis else naming.proven(exam, records, found, code)
+    unknown = verdict.diagnosis is None and not exam.exercise.sealed
+    diagnosis = naming.proven(exam, records, found, code) if unknown else None
     if diagnosis is not None:
         verdict.explanation, verdict.line = [], None
         verdict.name, verdict.yours, verdict.expected = "", None, None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..compare import ASPECTS
 from ..diagnose import Diagnosis, Names, Record, Search, is_explained, pivots
-from ..exam import Exam, kept_of
+from ..exam import Exam
 from ..mistakes import ways_of
 from .backwards import backwards
 from .own_code import OwnCode
@@ -28,9 +28,8 @@ def likeliest(exam: Exam, records: list[Record]) -> list[str]:
 
 def how_unlikely(exam: Exam, way: str, records: list[Record]) -> int:
     """0 if a mistake shows in the cheapest probe that fails, and in the same respect."""
-    always = kept_of(exam.exercise, exam.device).always
     pivot = pivots([record for record in records if record.found])[0]
-    aspects = always.aspects_of((way,), pivot.probe)
+    aspects = exam.always.aspects_of((way,), pivot.probe)
     return 2 if not aspects else int(most_basic(aspects) != pivot.found[0].aspect)
 
 
