@@ -22,7 +22,8 @@ importable    what cells may import where a class is graded
 
 work          the folder in which a learner's own versions and points are kept
 mine          `from course.mine import softmax`: the learner's version, or a stand-by
-stand_bys     for each piece a version that works, to build on until the learner's does
+stand_bys     for each piece a version that works, to build on until the learner's does; and
+              broken ones, for break-it labs
 update        a newer edition is brought in; `autograder update`
 carry_over    what somebody has written, in its notebooks and files
 reset         an exercise is a stub again; `autograder reset EXERCISE`
@@ -89,6 +90,7 @@ COURSE = Course(
     checks="course.checks",
     reference="solutions",
     stand_bys="course.stand_bys",
+    broken="course.stand_bys.broken:WRONG",
     stand_ins="course.stand_ins",
     mistakes="course/mistakes",
     bank="course/bank",

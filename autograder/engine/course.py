@@ -86,6 +86,8 @@ class Course:
         reference: a package with a module for each lesson, which holds the model answers.
         stand_bys: the same with versions that may be given to learners, to build on; "" if no
             exercise is built on another.
+        broken: what `wrong` takes where the mistakes' own diffs are not there: wrong versions of
+            the stand-bys, {(id of an exercise, id of a mistake, …): version}.
         stand_ins: a module with the small models that exercises are given; see trial.StandIn.
         mistakes: a folder with what goes wrong, as "package/folder": a file <lesson>/<name>.md for
             each exercise; see mistake_files.
@@ -109,6 +111,7 @@ class Course:
     checks: str
     reference: str
     stand_bys: str = ""
+    broken: str = ""
     stand_ins: str = ""
     mistakes: str = ""
     bank: str = ""
@@ -221,8 +224,8 @@ class Course:
     def packages(self) -> tuple[str, ...]:
         """The names of its packages at the top: what lies in them is the course's own code, and
         nothing that submissions may read, wherever it is installed."""
-        named = [self.checks, self.reference, self.stand_bys, self.stand_ins, self.mistakes]
-        named += [self.bank, self.importable, self.assignments, *self.calls.values()]
+        named = [self.checks, self.reference, self.stand_bys, self.broken, self.stand_ins]
+        named += [self.mistakes, self.bank, self.importable, self.assignments, *self.calls.values()]
         return tuple(dict.fromkeys(found[0] for found in map(TOP.match, named) if found))
 
     @cached_property
@@ -238,6 +241,19 @@ class Course:
     def stand_by(self, name: str) -> Implementation:
         """The stand-by of an exercise."""
         return held_by(self.module(f"{self.stand_bys}.{self.lesson_of[name]}"), name)
+
+    def broken_stand_by(self, exercise_id: str, mistake_ids: tuple[str, ...]) -> Implementation:
+        """A stand-by that goes wrong in these ways."""
+        module, _, name = self.broken.partition(":")
+        known = held_by(self.module(module), name)
+        if (exercise_id, *mistake_ids) not in known:
+            wanted = " and ".join(mistake_ids)
+            there = ", ".join(" and ".join(them) for each, *them in known if each == exercise_id)
+            raise KeyError(
+                f"{exercise_id} has no wrong version called {wanted!r} here; it has: "
+                f"{there or 'none'}"
+            )
+        return known[(exercise_id, *mistake_ids)]
 
     def stand_in(self, name: str, **arguments: Any) -> nn.Module:
         """A stand-in, made anew."""

@@ -7,6 +7,7 @@ import itertools
 import linecache
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from .course import current
@@ -130,8 +131,15 @@ def defined(exercise: Exercise, source: str, title: str, module: str) -> Impleme
 
 
 def wrong(exercise_id: str, *mistake_ids: str) -> Implementation:
-    """The reference with a mistake put in on purpose, to see what it does."""
-    implementation = build(current().find(exercise_id), mistake_ids)
+    """The reference with a mistake put in on purpose, to see what it does.
+
+    Where the mistakes of a course are not there to be read, a stand-by that goes wrong in the same
+    way takes its place.
+    """
+    exercise = current().find(exercise_id)
+    if not Path(exercise.written_in).is_file() and current().broken:
+        return vouch_for(current().broken_stand_by(exercise.id, mistake_ids))
+    implementation = build(exercise, mistake_ids)
     if implementation is None:
         raise ValueError(f"these mistakes cannot be made together: {', '.join(mistake_ids)}")
     return implementation

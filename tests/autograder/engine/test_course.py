@@ -24,13 +24,14 @@ def test_all_packages_that_are_named_are_its_own():
     """Where they are installed, submissions must not read any of them."""
     course = scattered(
         stand_bys="lent",
+        broken="torn:WRONG",
         mistakes="wrong/mistakes",
         bank="others/bank",
         calls={"check_quiz": "quiz:QUIZ"},
         importable="given.parts:fill",
         assignments="handed_out:assignments",
     )
-    named = ("checked", "answers", "lent", "wrong", "others", "given", "handed_out", "quiz")
+    named = ("checked", "answers", "lent", "torn", "wrong", "others", "given", "handed_out", "quiz")
     assert course.packages == named
     assert scattered().packages == ("checked", "answers")
 
