@@ -76,8 +76,8 @@ def seen_here(
     record: Record, difference: Difference, here: dict[Probe, Record]
 ) -> tuple[Record, Difference]:
     """The same difference in another record of the same probe, if it is seen there."""
-    other = here.get(record.probe)
-    for each in other.found if other else ():
+    other = here.get(record.probe, record)
+    for each in other.found:
         if (each.aspect, each.name) == (difference.aspect, difference.name):
             return other, each
     return record, difference
