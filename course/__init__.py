@@ -32,6 +32,10 @@ quiz          questions that answer every wrong choice with why
 capstone      lesson 6: a trained model is graded by what it writes
 bridge        lesson 7: published weights in the learner's own code
 
+seals         what a student's edition must not show: text that opens with a secret
+sealed_quiz   a quiz without its key: a reply opens when its letter is given
+sealed_hints  hints that open one after the other; checks without their text
+
 figures       one look for all pictures
 diagram       the architecture, drawn by code
 widgets       sliders and painters, each with a picture where nothing runs

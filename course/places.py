@@ -9,6 +9,7 @@ HERE = Path(__file__).resolve()
 BELOW = HERE.with_name("beside")
 HOME = BELOW if BELOW.is_dir() else HERE.parent.parent
 TEXTS = HOME / "notebooks" / "lessons"  # of the lessons
+SEALED = HERE.with_name("sealed")  # in a student's edition only
 LENT = ("solutions", "translation")  # packages that lessons import by these names
 
 
