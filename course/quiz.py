@@ -2,11 +2,13 @@
 
 In a lesson a quiz is written as
 
-    ? Why are the scores divided by √d_k?
-    + Long vectors have large dot products, which leave the softmax no gradient. | Right: …
-    - So that the weights add up to 1. | The softmax sees to that, whatever the scores are.
+    ? Where does Ana look for her red ball?
+    + In the box. | Right: that is where she put it.
+    - On the table. | The ball is there, but Ana was out when it was moved.
+    - At the market. | The ball has never been there.
 
-one `+` for each question. The choices are shuffled with a seed, and lettered.
+one `+` for each question. The choices are shuffled with a seed, and lettered. A student's edition
+has no such text, but sealed replies; see sealed_quiz.py.
 """
 
 import ast
@@ -18,6 +20,8 @@ from functools import lru_cache
 from autograder.doors.notebook import notebook_shell
 from autograder.engine.course import Earned, PointsCall, Wanted
 from autograder.notebooks.outputs import text
+
+from .sealed_quiz import sealed_questions
 
 LETTERS = "ABCDEF"
 POINTS = 1  # for each question
@@ -40,6 +44,15 @@ class QuizQuestion:
         choices = list(self.choices)
         random.Random(f"{seed} {self.text}").shuffle(choices)
         return choices
+
+    @property
+    def letters(self):
+        return tuple(LETTERS[: len(self.choices)])
+
+    def reply(self, letter, seed):
+        """(is it right?, why)"""
+        choice = self.shuffled(seed)[LETTERS.index(letter)]
+        return choice.right, choice.why
 
 
 def read_quiz(text):
@@ -95,24 +108,28 @@ class Reply:
 
 
 def replies_to(questions, answers, seed):
-    """A Reply to each question. `answers` is {1: "B", …}; what is missing counts as open."""
+    """A Reply to each question. `answers` is {1: "B", …}; what is missing counts as open.
+
+    Args:
+        questions: QuizQuestions or SealedQuestions.
+    """
     replies = []
     for number, question in enumerate(questions, start=1):
-        choices = dict(zip(LETTERS, question.shuffled(seed)))
         given = str(answers.get(number, "") if isinstance(answers, dict) else "").strip().upper()
         if not given:
             sentence, right = "not answered yet.", False
-        elif given not in choices:
-            sentence, right = f"there is no choice {given}; there are {', '.join(choices)}.", False
+        elif given not in question.letters:
+            there = ", ".join(question.letters)
+            sentence, right = f"there is no choice {given}; there are {there}.", False
         else:
-            sentence, right = choices[given].why, choices[given].right
+            right, sentence = question.reply(given, seed)
         replies.append(Reply(number, given, right, sentence))
     return replies
 
 
 def replies_to_quiz(stem, answers, seed):
     """Replies to the answers to a lesson's quiz."""
-    return replies_to(quiz_of(stem), answers, seed)
+    return replies_to(sealed_questions(stem) or quiz_of(stem), answers, seed)
 
 
 @lru_cache
