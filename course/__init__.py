@@ -41,9 +41,11 @@ diagram       the architecture, drawn by code
 widgets       sliders and painters, each with a picture where nothing runs
 """
 
+import dataclasses
+
 from autograder.engine.course import Command, Course
 
-from .places import make_importable
+from .places import SEALED, make_importable
 
 make_importable()
 
@@ -102,6 +104,7 @@ COURSE = Course(
     builds_from="course.mine",
     importable="course.importable:fill",
     assignments="course.release:assignments",
+    edition="course.edition:make",
     after_check="course.work:after_check",
     depends_on="course.release:depends_on",
     commands={
@@ -131,3 +134,14 @@ COURSE = Course(
     handed_in=(".pt",),
     distribution="transformer-by-hand",
 )
+
+if SEALED.is_dir():  # this is the students' edition
+    COURSE = dataclasses.replace(
+        COURSE,
+        mistakes="course/sealed/mistakes",
+        bank="",
+        importable="",
+        assignments="",
+        edition="",
+        depends_on="",
+    )

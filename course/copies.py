@@ -6,9 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from .build import built
-from .lesson import lessons
-from .places import HOME
+from . import given
 
 SETTINGS = Path(__file__).with_name("jupyter")  # of JupyterLab, for learners
 
@@ -35,17 +33,17 @@ def main(folder):
 
 def one(number):
     """Put a lesson and its exercises into the current folder, and open it."""
-    there = {str(lesson.number): lesson for lesson in lessons()}
-    lesson = there.get(number)
-    if lesson is None:
+    there = {str(number): module for number, module in given.lessons().items()}
+    module = there.get(number)
+    if module is None:
         print(f"There is no lesson {number}; there are: {', '.join(there)}.", file=sys.stderr)
         return 2
     try:
-        copy_into(Path(), {f"{lesson.stem}.ipynb", f"{lesson.module}.py"})
+        copy_into(Path(), {f"{int(number):02}_{module}.ipynb", f"{module}.py"})
     except OSError as error:
         print(f"{error.filename or '.'} cannot be written: {error.strerror}.", file=sys.stderr)
         return 2
-    notebook = f"notebooks/{lesson.stem}.ipynb"
+    notebook = f"notebooks/{int(number):02}_{module}.ipynb"
     print(f"{notebook} is here, and JupyterLab opens it. Press Ctrl-C twice to stop.", flush=True)
     become_jupyterlab(notebook)
     return 0
@@ -67,10 +65,9 @@ def copy_into(place, only=None):
         only: names of files; all of them if this is None.
     """
     written, left = [], []
-    for path, text in built().items():
-        if only is not None and path.name not in only:
+    for name, text in given.files().items():
+        if only is not None and name.name not in only:
             continue
-        name = path.relative_to(HOME)
         target = place / name
         if target.exists():
             there = target.read_text(encoding="utf-8", errors="replace")

@@ -9,6 +9,9 @@ from functools import lru_cache
 
 from course.checks import all_exercises, exercises_of
 
+from .given import FOLDER
+
+GIVEN = FOLDER / "exercises"  # of a student's edition, without model answers
 REGION = re.compile(r"^( *)### BEGIN SOLUTION\n.*?### END SOLUTION", re.DOTALL | re.MULTILINE)
 
 
@@ -19,7 +22,12 @@ def cleared(source):
 
 def stub_of(exercise):
     """The stub of one exercise."""
-    return cleared(exercise.source.rstrip())
+    if not GIVEN.is_dir():
+        return cleared(exercise.source.rstrip())
+    source = file_of(exercise.module)
+    [node] = [n for n in ast.parse(source).body if getattr(n, "name", "") == exercise.name]
+    first = min(each.lineno for each in [node, *node.decorator_list])
+    return "\n".join(source.splitlines()[first - 1 : node.end_lineno])
 
 
 @lru_cache
@@ -62,6 +70,8 @@ def listed(names):
 
 def file_of(module):
     """exercises/<module>.py: the lesson's stubs for those who prefer an editor."""
+    if GIVEN.is_dir():
+        return (GIVEN / f"{module}.py").read_text(encoding="utf-8")
     heading = inspect.getdoc(importlib.import_module(f"solutions.{module}"))
     stubs = [stub_of(exercise) for exercise in exercises_of(module)]
     head = (

@@ -16,6 +16,7 @@ from .attention import scaled_dot_product_attention, softmax
 from .multi_head import MultiHeadAttention, merge_heads, split_heads
 from .variants import CausalSelfAttention
 
+KNOWN = ("solutions", "course", "torch")
 LEVELS = 2**16  # different values that 16 bits can have
 
 
@@ -29,23 +30,28 @@ def fast(model):
     `.weights` is None until the next call. From then on it's worked out when you ask for it.
 
     Args:
-        model: made of the reference's parts and of torch's own modules. A learner's module would
-            no longer do what its author wrote, so a model with one in it is refused.
+        model: made of the reference's parts, of stand-bys, which are quick already, and of torch's
+            own modules. A learner's module would no longer do what its author wrote, so a model
+            with one in it is refused.
     Returns:
         The same model.
     """
     for name, module in model.named_modules():
         kind = type(module)
-        if kind.__module__.partition(".")[0] not in ("solutions", "torch"):
+        if package_of(kind) not in KNOWN:
             raise TypeError(
                 f"fast knows the reference's parts and torch's own, but {name or 'the model'} is a "
                 f"{kind.__qualname__} from {kind.__module__}: use that as it was written"
             )
     for module in model.modules():
-        if type(module) in QUICKER:
+        if type(module) in QUICKER and package_of(type(module)) != "course":
             vars(module).pop("weights", None)  # a property of the new class
             module.__class__ = QUICKER[type(module)]
     return model
+
+
+def package_of(kind):
+    return kind.__module__.partition(".")[0]
 
 
 # --- Attention ------------------------------------------------------------------------------------

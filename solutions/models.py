@@ -23,8 +23,10 @@ class CausalBlock(EncoderBlock):
 
     def forward(self, x, cache=None):
         """x (batch, new, d_model) → the same shape."""
-        x = x + self.dropout(self.self_attention(self.norm1(x), cache))
-        return x + self.dropout(self.feed_forward(self.norm2(x)))
+        attended = self.self_attention(self.norm1(x), cache)
+        x = x + self.dropout(attended)
+        thought = self.feed_forward(self.norm2(x))
+        return x + self.dropout(thought)
 
 
 class GPT(nn.Module):

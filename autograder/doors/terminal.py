@@ -75,6 +75,7 @@ def parser_for(arguments):
     add_audit(commands)
     add_book(commands)
     add_course(commands)
+    add_release(commands)
     add_grade(commands)
     add_records(commands)
     add_report(commands)
@@ -149,6 +150,13 @@ def add_course(commands):
         metavar="LESSON=TIME",
         help="when one is due: 1=2026-10-12, or '1=2026-10-12 18:00 Europe/Berlin'; repeat it",
     )
+
+
+def add_release(commands):
+    about = "make the edition for students, without the answers, in a new folder"
+    release = add_command(commands, "release", about, release_edition)
+    release.add_argument("folder", metavar="DIR", help="a folder that is not there yet, or empty")
+    release.add_argument("--lessons", default="", metavar="1-3", help="which (default: all)")
 
 
 def add_grade(commands):
@@ -370,7 +378,13 @@ def device_trouble(device):
 
 
 def make_course(options):
-    from ..grading.nbgrader.new_course import main as release
+    from ..grading.nbgrader.new_course import main as course
+
+    return course(options)
+
+
+def release_edition(options):
+    from ..grading.nbgrader.edition import main as release
 
     return release(options)
 

@@ -97,6 +97,8 @@ class Course:
         builds_from: a module from which cells take the pieces that are there, to build on.
         importable: a function that fills a folder with what cells may import where they are graded.
         assignments: a function that gives {name: text of the instructor's notebook}.
+        edition: a function that writes the students' edition into a folder: (folder, names of
+            assignments). It gives the paths of what it wrote.
         after_check: a function that is told of every check in a notebook: (exercise, answer,
             verdict). What it gives is printed.
         depends_on: a function that gives the paths of further files that points depend on.
@@ -119,6 +121,7 @@ class Course:
     builds_from: str = ""
     importable: str = ""
     assignments: str = ""
+    edition: str = ""
     after_check: str = ""
     depends_on: str = ""
     commands: dict[str, Command] = field(default_factory=dict)

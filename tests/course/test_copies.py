@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,8 +52,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, opened, capsys):
 
 
 def test_what_is_there_already_is_not_counted_as_new(tmp_path, monkeypatch, capsys):
-    book = {copies.HOME / "notebooks" / "00_start.ipynb": "{}"}
-    monkeypatch.setattr(copies, "built", lambda: book)
+    book = {Path("notebooks/00_start.ipynb"): "{}"}
+    monkeypatch.setattr(copies.given, "files", lambda: book)
     place = tmp_path / "my course"
     assert copies.main(str(place)) == 0
     said = capsys.readouterr().out

@@ -175,11 +175,18 @@ def note_dates(folder, term, dates):
             book.add_assignment(name, duedate=time)
 
 
+def is_taken(folder):
+    """Is something there already? Then that is said."""
+    taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if taken:
+        print(f"{folder} is there already, and not empty: choose another name.", file=sys.stderr)
+    return taken
+
+
 def main(options):
     """`autograder course DIR`"""
     folder = Path(options.folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        print(f"{folder} is there already, and not empty: choose another name.", file=sys.stderr)
+    if is_taken(folder):
         return 2
     if not current().assignments:
         print(f"{current().title} has no notebooks to be handed out.", file=sys.stderr)

@@ -1,0 +1,7 @@
+"""`python -m autograder`: the command, where it is not installed."""
+
+import sys
+
+from .doors.terminal import main
+
+sys.exit(main())
