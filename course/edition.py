@@ -1,8 +1,8 @@
 """The student's edition: the course without its answers, as `autograder release DIR` writes it.
 
-In it `solutions` holds stand-bys in the place of the model answers, and checks compare with those;
-known mistakes, quizzes and hints are sealed; notebooks and stubs lie as they were built; and what
-only an author or an instructor needs is left out.
+In it `solutions` holds stand-bys in the place of the model answers, and checks compare with those.
+Stand-bys, known mistakes, quizzes and hints are sealed; notebooks and stubs lie as they were built;
+and what only an author or an instructor needs is left out.
 
 It is given as two wheels, and as an archive in which everything lies side by side, so that nothing
 of ours has to be installed.
@@ -31,6 +31,8 @@ from .lesson import lessons
 from .notebook import SEED
 from .places import HERE, HOME
 from .published import ARCHIVE
+from .sealed_code import FILE as CODE
+from .sealed_code import loader_of, seal_code
 from .sealed_hints import FILE as HINTS
 from .sealed_hints import seal_hints, without_hints
 from .sealed_quiz import FILE as QUIZZES
@@ -38,6 +40,7 @@ from .sealed_quiz import seal_quiz
 
 ENGINE = "autograder-engine"
 LEFT_OUT = ("bank", "mistakes", "__pycache__")  # folders of the course
+SHOWN = ("fast", "models")  # modules of solutions/ beside those of learners
 AUTHORS = ("build", "edition", "importable", "last_built", "release")  # modules of it
 WHEN = (2020, 1, 1, 0, 0, 0)  # all files of an archive: the same content is the same archive
 WHEEL = (
@@ -84,6 +87,7 @@ def fill(tree, names):
     copy(HERE.parent, tree / "course", [*LEFT_OUT, *(f"{name}.py" for name in AUTHORS)])
     copy(Path(translation.__file__).parent, tree / "course" / "beside" / "translation")
     write_solutions(tree / "course" / "beside" / "solutions")
+    hide_code(tree)
     write_given(tree / "course" / "sealed" / "given", names, modules)
     write_seals(tree / "course" / "sealed", names, modules)
     for path in tree.glob("course/checks/**/*.py"):
@@ -118,6 +122,24 @@ def write_solutions(place):
         (place / path.name).write_text(text, encoding="utf-8")
 
 
+def hide_code(tree):
+    """Seal the code that shows how exercises are solved."""
+    shown = [*tree.glob("course/stand_bys/**/*.py")]
+    shown += [tree / "course" / "beside" / "solutions" / f"{name}.py" for name in SHOWN]
+    held = {}
+    for path in shown:
+        source, name = path.read_text(encoding="utf-8"), path.relative_to(tree).as_posix()
+        if path.stem not in ("__init__", "table"):
+            held[name] = seal_code(name, source)
+            path.write_text(loader_of(name, source), encoding="utf-8")
+    write_json(tree / "course" / "sealed" / CODE, held)
+
+
+def write_json(path, held):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(held), encoding="utf-8")
+
+
 def write_given(place, names, modules):
     """The notebooks and the files with stubs."""
     for path, text in built().items():
@@ -140,8 +162,8 @@ def write_seals(place, names, modules):
                 path = place / "mistakes" / module / f"{exercise.name}.sealed"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(written(seal(exercise, COURSE.stand_bys)))
-    for file, held in ((QUIZZES, quizzes), (HINTS, hints)):
-        (place / file).write_text(json.dumps(held), encoding="utf-8")
+    write_json(place / QUIZZES, quizzes)
+    write_json(place / HINTS, hints)
 
 
 # --- Wheels and archives --------------------------------------------------------------------------

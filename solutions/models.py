@@ -20,6 +20,7 @@ class CausalBlock(EncoderBlock):
     def __init__(self, d_model, num_heads, d_ff, dropout=0.1, positions=None):
         super().__init__(d_model, num_heads, d_ff, dropout, norm_first=True)
         self.self_attention = CausalSelfAttention(d_model, num_heads, dropout, positions)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, cache=None):
         """x (batch, new, d_model) → the same shape."""

@@ -150,6 +150,12 @@ def add_course(commands):
         metavar="LESSON=TIME",
         help="when one is due: 1=2026-10-12, or '1=2026-10-12 18:00 Europe/Berlin'; repeat it",
     )
+    course.add_argument(
+        "--edition",
+        default="",
+        metavar="DIR",
+        help="hand out the students' edition that `autograder release` has made in DIR",
+    )
 
 
 def add_release(commands):

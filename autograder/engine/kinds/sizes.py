@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ..drawing import Draw, Layout
+from ..exercise import Exercise
 from ..trial import Call, StandIn, Trial
 from .asking import Asking, given
 from .others import other_numbers, tiled
@@ -77,10 +78,17 @@ def numbers_in(asking: Asking) -> list[int]:
     code = asking.subject.own_code(asking.exercise.name)
     if code is None:
         return []
-    usual = numbers_of(ast.parse(textwrap.dedent(asking.exercise.source)))
+    usual = usual_numbers(asking.exercise)
     found = sorted(numbers_of(code.tree), key=lambda n: (n in usual, -n))[:MOST_NUMBERS]
     roots = [(n, n * n) if 4 < n * n <= LARGEST else (n,) for n in found]
     return list(dict.fromkeys(itertools.chain(*roots)))
+
+
+def usual_numbers(exercise: Exercise) -> set[int]:
+    """The numbers in the model answer."""
+    if exercise.sealed:
+        return set(exercise.sealed.numbers)
+    return numbers_of(ast.parse(textwrap.dedent(exercise.source)))
 
 
 def numbers_of(tree: ast.AST) -> set[int]:

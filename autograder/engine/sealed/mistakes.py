@@ -44,10 +44,15 @@ class SealedWay:
 
 @dataclass(frozen=True)
 class Sealed:
-    """What is known of an exercise's mistakes."""
+    """What is known of an exercise's mistakes.
 
-    mistakes: tuple[Mistake, ...]
-    ways: dict[str, SealedWay]
+    Args:
+        numbers: the whole numbers in the model answer; a learner's others may be a mistake.
+    """
+
+    mistakes: tuple[Mistake, ...] = ()
+    ways: dict[str, SealedWay] = field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
 
 
 def read(path: Path) -> Sealed:
@@ -57,8 +62,10 @@ def read(path: Path) -> Sealed:
     except (OSError, ValueError, zlib.error) as error:
         said = f"it cannot be read ({error}): fetch this edition of the course anew"
         raise BrokenCourseError(shown(path), said) from None
-    mistakes = tuple(Mistake(m["id"], (), m["says"], m["look"], m["same"]) for m in data)
-    return Sealed(mistakes, {name: way for m in data for name, way in ways_in(m)})
+    told = data["mistakes"]
+    mistakes = tuple(Mistake(m["id"], (), m["says"], m["look"], m["same"]) for m in told)
+    ways = {name: way for m in told for name, way in ways_in(m)}
+    return Sealed(mistakes, ways, tuple(data["numbers"]))
 
 
 def ways_in(mistake: Data) -> Iterator[tuple[str, SealedWay]]:
@@ -70,23 +77,24 @@ def ways_in(mistake: Data) -> Iterator[tuple[str, SealedWay]]:
 
 def written(sealed: Sealed) -> bytes:
     """The content of a file."""
-    data = [
+    told = [
         {
             "id": mistake.id,
             "says": mistake.says,
             "look": mistake.look,
             "same": mistake.same_as,
             "ways": [
-                [
-                    name,
-                    way.first,
-                    way.kinds,
-                    {p: [sorted(a), way.sketches[p]] for p, a in way.shows.items()},
-                ]
+                [name, way.first, way.kinds, shown_by(way)]
                 for name, way in sealed.ways.items()
                 if name.partition("/")[0] == mistake.id
             ],
         }
         for mistake in sealed.mistakes
     ]
-    return zlib.compress(json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode(), 9)
+    data = {"mistakes": told, "numbers": sealed.numbers}
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return zlib.compress(text.encode(), 9)
+
+
+def shown_by(way: SealedWay) -> Data:
+    return {probe: [sorted(found), way.sketches[probe]] for probe, found in way.shows.items()}

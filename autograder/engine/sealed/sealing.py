@@ -9,6 +9,7 @@ from ..compare import differences
 from ..exam import ALWAYS, Exam
 from ..exercise import Exercise
 from ..isolation import undisturbed
+from ..kinds.sizes import usual_numbers
 from ..mistakes import build, edits_of, ways_of
 from ..repairs.backwards import kinds_of
 from .mistakes import Sealed, SealedWay
@@ -25,7 +26,8 @@ def seal(exercise: Exercise, package: str) -> Sealed:
     exam = Exam(dataclasses.replace(exercise, package=package, written_in=""), ALWAYS)
     with undisturbed(ALWAYS):
         ways = {way: sealed_way(exercise, way, exam) for way in ways_of(exercise)}
-    return Sealed(exercise.mistakes, {name: way for name, way in ways.items() if way is not None})
+    known = {name: way for name, way in ways.items() if way is not None}
+    return Sealed(exercise.mistakes, known, tuple(sorted(usual_numbers(exercise))))
 
 
 def sealed_way(exercise: Exercise, way: str, exam: Exam) -> SealedWay | None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -73,7 +74,7 @@ c.SandboxedExecute.cell_seconds = 30
 '''
 
 
-def make_course(folder, lessons="", term="", due=()):
+def make_course(folder, lessons="", term="", due=(), edition=""):
     """Write source/ and the configuration into a folder; gives {assignment: when it is due, in UTC,
     or None}.
 
@@ -81,19 +82,33 @@ def make_course(folder, lessons="", term="", due=()):
         lessons: which, as "1-3,5"; all if this is empty.
         term: nbgrader's id of the course; the course's own if this is empty.
         due: texts "LESSON=TIME".
+        edition: a folder with a students' edition, whose archive is put beside each notebook; ""
+            if none is handed out.
     """
     course = current()
     notebooks = load(course.assignments)()
     names = chosen(list(notebooks), lessons)
     dates = due_dates(names, due)
+    archives = archives_in(edition) if edition else []
     for name in names:
         place = folder / "source" / name
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{name}.ipynb").write_text(notebooks[name], encoding="utf-8")
+        for archive in archives:
+            shutil.copy(archive, place)
     (folder / "nbgrader_config.py").write_text(config_of(course, term), encoding="utf-8")
     if dates:
         note_dates(folder, term or course.id, dates)
     return {name: dates.get(name) for name in names}
+
+
+def archives_in(edition):
+    """The archive of a students' edition."""
+    found = sorted(Path(edition).glob("*.zip"))
+    if not found:
+        said = "there is no students' edition; `autograder release` makes one"
+        raise ValueError(f"--edition {edition}: {said}.")
+    return found
 
 
 def config_of(course, term=""):
@@ -196,7 +211,7 @@ def main(options):
         print(f"--id {options.id}: {said}.", file=sys.stderr)
         return 2
     try:
-        dates = make_course(folder, options.lessons, options.id, options.due)
+        dates = make_course(folder, options.lessons, options.id, options.due, options.edition)
     except ValueError as error:  # with a lesson or an option; it says what is wrong
         print(error, file=sys.stderr)
         return 1

@@ -70,6 +70,7 @@ def test_without_options_all_is_as_ever(tmp_path):
         (["--due", "1=2026-10-12", "--due", "1=2026-10-13"], "due at another time already"),
         (["--due", "3=2026-10-12", "--lessons", "1"], "there is no lesson 3; there are 1"),
         (["--id", "a b"], "letters, digits, - and _"),
+        (["--edition", "nowhere"], "there is no students' edition; `autograder release` makes one"),
     ],
 )
 def test_what_cannot_be_is_a_sentence_and_leaves_nothing(tmp_path, capsys, options, said):
@@ -80,3 +81,15 @@ def test_what_cannot_be_is_a_sentence_and_leaves_nothing(tmp_path, capsys, optio
 
 def test_names_without_numbers_are_counted():
     assert new_course.chosen(["vectors", "matrices", "rest"], "2-3") == ["matrices", "rest"]
+
+
+def test_a_students_edition_lies_beside_each_notebook(tmp_path):
+    edition = tmp_path / "edition"
+    edition.mkdir()
+    (edition / "the_course.zip").write_bytes(b"packed")
+    (edition / "the_course.whl").write_bytes(b"a wheel")
+    made = ["course", str(tmp_path / "term"), "--lessons", "1-2", "--edition", str(edition)]
+    assert main(made) == 0
+    for name in ("01_attention", "02_multi_head"):
+        place = tmp_path / "term" / "source" / name
+        assert {path.name for path in place.iterdir()} == {f"{name}.ipynb", "the_course.zip"}
