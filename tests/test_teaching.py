@@ -24,7 +24,10 @@ from nbgrader.api import Gradebook
 from nbgrader.apps.nbgraderapp import NbGraderApp
 
 from autograder.doors import terminal
+from autograder.engine.sealed.mistakes import Sealed
 from autograder.grading.nbgrader import new_course
+from course import edition
+from course.published import ARCHIVE
 from tests.autograder.grading import classes
 from tests.autograder.grading.classes import STEM
 
@@ -110,6 +113,7 @@ COMMANDS = {"autograder": terminal.main, "nbgrader": nbgrader}
 def ada_solves_it(term):
     notebook = term.student / STEM / f"{STEM}.ipynb"
     assert notebook.read_text(encoding="utf-8") == classes.stub_text()
+    assert (notebook.parent / ARCHIVE).stat().st_size > 2**19  # the students' edition
     notebook.write_text(classes.solved_text(), encoding="utf-8")
 
 
@@ -180,6 +184,8 @@ def term(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "etc" / "jupyter"))
     monkeypatch.setattr("nbgrader.utils.get_osusername", lambda: "ada")
+    # To seal known mistakes takes a while; tests/course/test_edition.py does it.
+    monkeypatch.setattr(edition, "seal", lambda exercise, package: Sealed())
     # The second term's notebooks are those of the first.
     load = new_course.load
     monkeypatch.setattr(new_course, "load", cache(lambda what: cache(load(what))))
