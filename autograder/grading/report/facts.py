@@ -5,6 +5,7 @@ handed in; `page` makes HTML of them.
 """
 
 import contextlib
+import inspect
 import os
 import statistics
 import sys
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...engine.course import current
 from ...notebooks.plan import asked_of
 from ...notebooks.submission import grade_id_of
 from .. import records
@@ -145,7 +147,7 @@ class Facts:
         absent: who is in the gradebook and handed in nothing.
         looks: {student: reasons} to look at a submission.
         groups: of near-identical submissions.
-        models: {student: share} who wrote nearly the course's own solution.
+        models: {student: share} who wrote nearly the course's own solution, or its stand-bys.
         cells: {(notebook, cell): its name} of what was compared, of so many submissions.
         unnamed: groups of answers that are wrong in the same way, for which there is no name.
         notices: about the grading as a whole.
@@ -231,7 +233,8 @@ def facts_of(classroom):
         unnamed=unnamed_of(classroom, kept),
         looks=looks_of(graded, kept),
         groups=groups,
-        models=like_the_model(sources, template, models_of(classroom, template)),
+        models=like_the_model(sources, template, stand_bys_of(template))
+        | like_the_model(sources, template, models_of(classroom, template)),
         cells={key: key[1] for key in template},
         compared=len(sources),
         timing=timing_of(kept),
@@ -330,6 +333,13 @@ def models_of(classroom, template):
     for notebook in {name for name, _ in template}:
         found |= cells_of(folder / f"{notebook}.ipynb", notebook, template)
     return found
+
+
+def stand_bys_of(template):
+    """{(notebook, cell): text} of the course's stand-bys for what the cells ask for."""
+    course = current()
+    names = {key: key[1] for key in template if course.stand_bys and key[1] in course.lesson_of}
+    return {key: inspect.getsource(course.stand_by(name)) for key, name in names.items()}
 
 
 def items_of(graded, plans, seen, sources, template):

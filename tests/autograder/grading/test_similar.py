@@ -13,6 +13,7 @@ from collections import defaultdict
 import pytest
 
 from autograder.audit import bank
+from autograder.grading.report.facts import stand_bys_of
 from autograder.grading.report.similar import (
     KNOWN,
     LEAST,
@@ -169,6 +170,14 @@ def test_the_courses_own_solution_is_recognised():
     another = {name: texts[-1] for name, texts in found.items()}
     sources = {"copy": renamed, "own": another, "empty": stubs("attention")}
     assert like_the_model(sources, stubs("attention"), model) == {"copy": 1.0}
+
+
+def test_a_copy_of_the_stand_bys_is_recognised():
+    template = {("01_attention", name): text for name, text in stubs("attention").items()}
+    cells = stand_bys_of(template)
+    assert len(cells) == 5
+    renamed = {name: text.replace("scores", "s") for name, text in cells.items()}
+    assert like_the_model({"copy": renamed}, template, cells) == {"copy": 1.0}
 
 
 @pytest.mark.parametrize(
