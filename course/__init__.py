@@ -144,4 +144,6 @@ if SEALED.is_dir():  # this is the students' edition
         assignments="",
         edition="",
         depends_on="",
+        commands={word: each for word, each in COURSE.commands.items() if word != "update"},
+        for_students=True,
     )

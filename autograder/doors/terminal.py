@@ -71,18 +71,16 @@ def parser_for(arguments):
         help="whose exercises: a course that is installed, or the folder of its package",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    course = course_in(arguments)
     add_check(commands)
-    add_audit(commands)
-    add_book(commands)
-    add_course(commands)
-    add_release(commands)
-    add_grade(commands)
-    add_records(commands)
-    add_report(commands)
-    add_learn(commands)
+    if course is None or not course.for_students:
+        for add in (add_audit, add_book, add_course, add_release):
+            add(commands)
+        for add in (add_grade, add_records, add_report, add_learn):
+            add(commands)
     about = "say what this machine has, what is missing, and what to do about each"
     add_command(commands, "doctor", about, lambda options: doctor.main())
-    add_own_commands(commands, arguments)
+    add_own_commands(commands, course)
     return parser
 
 
@@ -216,9 +214,9 @@ def ask_which_class(command):
     command.add_argument("--course", default=".", metavar="DIR", help="its folder (default: here)")
 
 
-def add_own_commands(commands, arguments):
+def add_own_commands(commands, course):
     """The sub-commands of the course in use, if there is one."""
-    for word, command in own_commands(arguments).items():
+    for word, command in course.commands.items() if course else ():
         own = add_command(commands, word, command.about, partial(run_own_command, command))
         for name, what in command.arguments.items():
             own.add_argument(name.lower(), metavar=name, help=what)
@@ -229,7 +227,8 @@ def run_own_command(command, options):
     return load(command.function)(*given)
 
 
-def own_commands(arguments):
+def course_in(arguments):
+    """The course in use, or the one that arguments name; None if there is none."""
     first = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     first.add_argument("--course", dest="of")
     first.add_argument("rest", nargs=argparse.REMAINDER)
@@ -238,9 +237,9 @@ def own_commands(arguments):
     except argparse.ArgumentError:  # the whole parser says what is wrong
         named = None
     try:
-        return (use(named) if named else current()).commands
+        return use(named) if named else current()
     except (CourseNotFoundError, BrokenCourseError):  # who needs it says what is wrong
-        return {}
+        return None
 
 
 # --- What they do ---------------------------------------------------------------------------------

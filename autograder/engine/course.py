@@ -105,6 +105,8 @@ class Course:
         commands: {word: Command} of further sub-commands of `autograder`.
         handed_in: endings of files that may be handed in beside notebooks.
         distribution: under which name its version is known.
+        for_students: is it an edition for students? Then they are offered nothing for authors and
+            instructors.
     """
 
     id: str
@@ -127,6 +129,7 @@ class Course:
     commands: dict[str, Command] = field(default_factory=dict)
     handed_in: tuple[str, ...] = ()
     distribution: str = ""
+    for_students: bool = False
 
     def __post_init__(self) -> None:
         lessons = {}

@@ -287,6 +287,9 @@ def test_wheels_can_be_installed_and_give_notebooks_and_stubs(made, tmp_path):
                 assert (place / folder / path.name).read_text("utf-8") == path.read_text("utf-8")
     shown = python("-m", "autograder", "progress", place=tmp_path / "site", cwd=place)
     assert "Next: softmax" in shown
+    offered = python("-m", "autograder", "--help", place=tmp_path / "site", cwd=place)
+    words = re.findall(r"^    (\w+) +\w", offered, re.MULTILINE)
+    assert words == ["check", "doctor", "progress", "reset", "lesson", "lessons"]
 
 
 def test_the_first_cell_finds_it_above_a_notebook_or_packed_beside_it(made, unpacked, tmp_path):
