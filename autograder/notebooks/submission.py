@@ -17,6 +17,7 @@ from .characters import marked
 from .outputs import PICTURES, is_picture, outputs
 
 LARGEST_FILE = 50 * 2**20
+LONGEST_WORD = len("false")  # of JSON's own, which may be cut off as well
 MOST_PARTS = 3_000_000  # every part of JSON takes far more memory than it takes characters
 MOST_CELLS = 1000
 LONGEST_CELL = 100_000
@@ -162,7 +163,8 @@ def parsed(text):
             raise UnreadableError(
                 f"has the marks of a merge that was never finished (<<<<<<<, line {line})"
             ) from None
-        ends = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip()) - 1
+        rest = text[error.pos :].strip()
+        ends = error.msg.startswith("Unterminated") or len(rest) <= LONGEST_WORD
         why = "ends in the middle" if ends else f"is not JSON from line {error.lineno} on"
         raise UnreadableError(f"{why}, so it is no notebook that can be opened") from None
     except ValueError as error:  # a number of too many digits
