@@ -41,6 +41,7 @@ from .sealed_quiz import seal_quiz
 ENGINE = "autograder-engine"
 LEFT_OUT = ("bank", "mistakes", "__pycache__")  # folders of the course
 SHOWN = ("fast", "models")  # modules of solutions/ beside those of learners
+NO_HINTS = ("", "", "")  # of lessons that come later
 AUTHORS = ("build", "edition", "importable", "last_built", "release")  # modules of it
 WHEN = (2020, 1, 1, 0, 0, 0)  # all files of an archive: the same content is the same archive
 WHEEL = (
@@ -157,7 +158,8 @@ def write_seals(place, names, modules):
             quizzes[lesson.stem] = seal_quiz(part.quiz, SEED, lesson.stem)
     for module in LESSONS:
         for exercise in exercises_of(module):
-            hints[exercise.id] = seal_hints(exercise.id, exercise.hints)
+            given = exercise.hints if module in modules else NO_HINTS
+            hints[exercise.id] = seal_hints(exercise.id, given)
             if module in modules:
                 path = place / "mistakes" / module / f"{exercise.name}.sealed"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -174,7 +176,8 @@ def write_metadata(tree, package, about):
     place = tree / f"{about.name.replace('-', '_')}-{about.version}.dist-info"
     place.mkdir()
     metadata = about.read_text("METADATA") or about.read_text("PKG-INFO")  # in a checkout
-    (place / "METADATA").write_text(metadata, encoding="utf-8")
+    about_it, _, _ = metadata.partition("\n\n")  # without a README that speaks of the repository
+    (place / "METADATA").write_text(f"{about_it}\n", encoding="utf-8")
     (place / "entry_points.txt").write_text(about.read_text("entry_points.txt"), encoding="utf-8")
     (place / "WHEEL").write_text(WHEEL, encoding="utf-8")
     (place / "top_level.txt").write_text(f"{package}\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from autograder.doors.notebook import notebook_shell
 from course.checks import LESSONS, exercises_of
 
-from . import work
+from . import given, work
 from .mine import from_file
 
 MARKS = {"done": "●", "tried": "◐", "not yet": "○"}
@@ -24,12 +24,18 @@ class Row:
     tries: int
 
 
+def given_lessons():
+    """The lessons that there are: a students' edition may have some of them."""
+    there = given.lessons().values()
+    return [lesson for lesson in LESSONS if lesson in there]
+
+
 def rows():
     """A Row for every exercise, in the order of the course."""
     place = work.folder()
     known = work.records(place) if place else {}
     found = []
-    for lesson in LESSONS:
+    for lesson in given_lessons():
         for exercise in exercises_of(lesson):
             record = known.get(exercise.id, {})
             best, tries = record.get("best", 0), record.get("tries", 0)
@@ -55,7 +61,7 @@ def next_step(found):
 def as_text(found):
     """The map for a terminal."""
     lines = []
-    for lesson in LESSONS:
+    for lesson in given_lessons():
         own = [row for row in found if row.exercise.startswith(f"{lesson}.")]
         points, of = sum(row.points for row in own), sum(row.of for row in own)
         lines.append(f"{1 + LESSONS.index(lesson)} · {lesson}   {points} of {of} points")
@@ -76,7 +82,7 @@ def as_html(found):
     """The map for a notebook."""
     left = "style='text-align:left'"
     blocks = []
-    for lesson in LESSONS:
+    for lesson in given_lessons():
         own = [row for row in found if row.exercise.startswith(f"{lesson}.")]
         points, of = sum(row.points for row in own), sum(row.of for row in own)
         cells = "".join(

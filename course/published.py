@@ -159,6 +159,7 @@ def packages_at(where):
 def what_to_type(where, number):
     """Lines for somebody who has the notebook alone; what is in braces the cell puts in."""
     yield "This notebook needs the course, and this Python doesn't have it: {sys.executable}"
+    yield f"If you were given {ARCHIVE}: put it beside this notebook, and run this cell again."
     if where:
         yield "On Colab and Kaggle: run this cell again (on Kaggle, with Internet switched on)."
         yield "At home, type in a terminal:"

@@ -332,7 +332,15 @@ def test_only_the_lessons_that_were_chosen_are_given(tmp_path, monkeypatch, caps
         names = packed.namelist()
     given = [name for name in names if name.endswith(".ipynb") and "/given/" not in name]
     assert given == [f"{Path(ARCHIVE).stem}/notebooks/01_attention.ipynb"]
-    assert not [name for name in names if "multi_head.sealed" in name]
+    assert not [name for name in names if "mistakes/multi_head" in name]
+    place = tmp_path / "unpacked"
+    shutil.unpack_archive(tmp_path / "out" / ARCHIVE, place)
+    place /= Path(ARCHIVE).stem
+    hints = "from course.checks import find\nprint(find('split_heads').hints)"
+    assert python("-c", hints, place=place, cwd=place).strip() == "('', '', '')"
+    shown = python("-m", "autograder", "progress", place=place, cwd=place)
+    assert "attention" in shown
+    assert "multi_head" not in shown
 
 
 def test_what_cannot_be_is_a_sentence(tmp_path, capsys):
