@@ -17,6 +17,7 @@ import pytest
 
 from autograder.audit import bank
 from autograder.doors.terminal import main
+from autograder.engine import course
 from autograder.engine.exam import ALWAYS, Exam
 from autograder.engine.isolation import undisturbed
 from autograder.engine.mistakes import edited_source
@@ -351,3 +352,10 @@ def test_what_cannot_be_is_a_sentence(tmp_path, capsys):
     assert main(["release", str(tmp_path / "new"), "--lessons", "9"]) == 1
     assert "there is no lesson 9" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_course_without_an_edition_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(course, "CHOSEN", [])
+    warmup = str(HOME / "examples" / "numpy_warmup")
+    assert main(["--course", warmup, "release", str(tmp_path / "new")]) == 2
+    assert "says nothing of an edition for students" in capsys.readouterr().err
