@@ -9,7 +9,7 @@ from autograder.engine.symptoms import number
 from autograder.engine.trial import Call, Trial, probe
 
 from ..ready_made import TRANSFORMER
-from ..shared import nearly_all_dropped, only_dtype
+from ..shared import MANY, nearly_all_dropped, only_dtype
 from .shared import DROPPED, OUTPUTS, alike, loaded, with_dropout, without_dropout
 
 BLOCK = {"d_model": 12, "num_heads": 3, "d_ff": 10}
@@ -108,7 +108,7 @@ def block_all_dropped(draw, options=None):
     """What each part gives is dropped before it is added; the memory is the same for all."""
     trial = write(draw, BLOCK, batch=1, options=options)
     once = trial.calls[0]
-    memory = once.arguments["memory"].repeat(40, 1, 1)
+    memory = once.arguments["memory"].repeat(MANY, 1, 1)
     return nearly_all_dropped(trial.but(calls=[Call(once.arguments | {"memory": memory})]), ADDED)
 
 
