@@ -39,7 +39,7 @@ from .sealed_quiz import FILE as QUIZZES
 from .sealed_quiz import seal_quiz
 
 ENGINE = "autograder-engine"
-LEFT_OUT = ("bank", "mistakes", "__pycache__")  # folders of the course
+LEFT_OUT = ("bank", "mistakes", "beside", "__pycache__")  # folders of the course
 SHOWN = ("fast", "models")  # modules of solutions/ beside those of learners
 NO_HINTS = ("", "", "")  # of lessons that come later
 AUTHORS = ("build", "edition", "importable", "last_built", "release")  # modules of it

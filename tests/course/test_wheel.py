@@ -1,11 +1,14 @@
 """Installed from wheels, in an empty folder, all of the course is there, and no other name."""
 
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from course.published import ARCHIVE
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -110,3 +113,20 @@ def test_all_packages_are_named(site):
     for top in ("solutions", "translation"):
         for path in (ROOT / top).rglob("*.py"):
             assert (site / "course" / "beside" / path.relative_to(ROOT)).is_file(), path
+
+
+def test_the_students_edition_can_be_made_from_it_and_holds_no_answer(python, tmp_path):
+    python("""
+        from autograder.doors.terminal import main
+        from autograder.engine.sealed.mistakes import Sealed
+        from course import edition
+        edition.seal = lambda exercise, package: Sealed()  # that would take a while
+        assert main(["release", "edition", "--lessons", "1"]) == 0
+        """)
+    shutil.unpack_archive(tmp_path / "edition" / ARCHIVE, tmp_path)
+    made = tmp_path / Path(ARCHIVE).stem
+    given = {path.name for path in (made / "notebooks").iterdir()}
+    assert given == {"01_attention.ipynb"}
+    shown = "\n".join(path.read_text("utf-8") for path in made.rglob("*.py"))
+    assert "weights = softmax(scores, dim=-1)" not in shown
+    assert "from course.stand_bys.attention import softmax" in shown
