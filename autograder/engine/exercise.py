@@ -143,7 +143,7 @@ class Exercise:
     @cached_property
     def sealed(self) -> Sealed | None:
         """What is known to go wrong, where it is not to be read; None where it may be."""
-        if not self.written_in.endswith(SEALED):
+        if Path(self.written_in).suffix != SEALED:
             return None
         from .sealed.mistakes import read  # compares answers, which is nothing for this module
 
