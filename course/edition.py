@@ -20,6 +20,7 @@ from pathlib import Path
 import autograder
 import solutions
 import translation
+from autograder.engine.course import SEALED
 from autograder.engine.sealed.mistakes import written
 from autograder.engine.sealed.sealing import seal
 
@@ -161,7 +162,7 @@ def write_seals(place, names, modules):
             given = exercise.hints if module in modules else NO_HINTS
             hints[exercise.id] = seal_hints(exercise.id, given)
             if module in modules:
-                path = place / "mistakes" / module / f"{exercise.name}.sealed"
+                path = place / "mistakes" / module / f"{exercise.name}{SEALED}"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(written(seal(exercise, COURSE.stand_bys)))
     write_json(place / QUIZZES, quizzes)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # a course is told by names: all of this is imported when it 
 GROUP = "autograder.courses"
 TOP = re.compile(r"\w+")  # the package at the top, of "package.module:name" or "package/folder"
 VARIABLE = "AUTOGRADER_COURSE"
+SEALED = ".sealed"  # so ends the name of a file of mistakes that cannot be read
 
 
 class CourseNotFoundError(LookupError):
@@ -207,7 +208,7 @@ class Course:
         file = ""
         if self.mistakes:
             place = self.folder(self.mistakes) / exercise.module / exercise.name
-            sealed = place.with_name(f"{exercise.name}.sealed")
+            sealed = place.with_name(f"{exercise.name}{SEALED}")
             file = str(sealed if sealed.exists() else place.with_name(f"{exercise.name}.md"))
         return dataclasses.replace(exercise, package=self.reference, written_in=file)
 

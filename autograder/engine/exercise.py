@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from . import mistake_files
 from .broken_course import BrokenCourseError, held_by, imported
+from .course import SEALED
 from .mistake_files import Mistake
 from .spans import Edit
 from .trial import Implementation, Probe
@@ -25,8 +26,6 @@ from .trial import Implementation, Probe
 if TYPE_CHECKING:
     from .sealed.mistakes import Sealed
     from .symptoms import Seen
-
-SEALED = ".sealed"  # so ends the name of a file of mistakes that cannot be read
 
 
 @dataclass(frozen=True)
